@@ -1,0 +1,1 @@
+"""What runs in Lambda: the actions, their runtime and the history of runs."""
