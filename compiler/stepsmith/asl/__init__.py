@@ -1,0 +1,1 @@
+"""A state machine as data, in JSONata mode: what lowering makes, verify judges and emission writes."""

@@ -1,0 +1,1 @@
+"""A workflow as data: what every dialect is read into and what checks and lowering work on."""

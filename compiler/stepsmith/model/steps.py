@@ -1,0 +1,96 @@
+"""The steps of a workflow: a closed union with one member per verb of the language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
+
+from stepsmith.expressions.syntax import Template
+from stepsmith.model.policies import Handler, RetryPolicy
+from stepsmith.model.values import ObjectValue, Value
+from stepsmith.source import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What every step may carry besides its verb: its name and the modifiers."""
+
+    id: str
+    """Unique in the file; the name of the step's state."""
+    span: Span = field(compare=False, repr=False)
+    """The step's `-`; its line is the step's line everywhere."""
+    id_span: Span = field(compare=False, repr=False)
+    """The id as written, else the verb."""
+    title: str = ""
+    """The `name` modifier: for people."""
+    description: str = ""
+    condition: Template | None = None
+    """The `if` modifier."""
+    timeout: int | None = None
+    """Seconds."""
+    heartbeat: int | None = None
+    """Seconds."""
+    retry: RetryPolicy | None = None
+    on_failure: tuple[Handler, ...] | None = None
+    """None: the step says nothing, an empty tuple: it says `fail`."""
+    rollback: Step | None = None
+    output: Value | None = None
+    """The `output` modifier, which reshapes the result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionStep(Common):
+    """Runs an action of the catalogue as a Lambda function."""
+
+    action: str
+    action_span: Span = field(compare=False, repr=False)
+    params: ObjectValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStep(Common):
+    """Sets variables, read as `vars.NAME`. Its values see the variables as they were before the step."""
+
+    values: ObjectValue
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One branch of a `switch`; `condition` None is the last `else`."""
+
+    condition: Template | None
+    steps: Block
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchStep(Common):
+    """Takes the first case whose condition is true; with no match and no `else` the workflow goes on."""
+
+    cases: tuple[Case, ...]
+
+
+Step: TypeAlias = ActionStep | SetStep | SwitchStep
+Block: TypeAlias = tuple[Step, ...]
+
+
+def inner_blocks(step: Step) -> tuple[Block, ...]:
+    """The lists of steps that stand directly inside `step`'s verb (not those of its handlers)."""
+    match step:
+        case ActionStep() | SetStep():
+            return ()
+        case SwitchStep():
+            return tuple(case.steps for case in step.cases)
+        case _:
+            assert_never(step)
+
+
+def walk(block: Block) -> Iterator[Step]:
+    """Every step of `block` and of the blocks and handlers inside it, in the order written."""
+    for step in block:
+        yield step
+        for inner in inner_blocks(step):
+            yield from walk(inner)
+        for handler in step.on_failure or ():
+            yield from walk(handler.steps)

@@ -1,0 +1,90 @@
+"""The workflow itself: its input, triggers, steps and output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from stepsmith.document import Json
+from stepsmith.model.policies import RetryPolicy, Then
+from stepsmith.model.steps import Block, Step, walk
+from stepsmith.model.values import ObjectValue, Value
+from stepsmith.source import Span
+
+
+class WorkflowType(StrEnum):
+    STANDARD = "standard"
+    EXPRESS = "express"
+
+
+@dataclass(frozen=True, slots=True)
+class InputProperty:
+    """A declared property of the input. `schema` is its JSON Schema without our own keys `required`, `default`."""
+
+    name: str
+    schema: Mapping[str, Json]
+    required: bool
+    default: Json
+    """What stands in when the property is absent; meaningful only if `has_default`."""
+    has_default: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EventTrigger:
+    """An EventBridge rule starts the workflow; `input` may read paths of `event`."""
+
+    pattern: Mapping[str, Json]
+    input: ObjectValue | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTrigger:
+    """A schedule starts the workflow: `rate()`, `cron()` or `at()`."""
+
+    expression: str
+    timezone: str | None
+    input: ObjectValue | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTrigger:
+    """An HTTP request starts the workflow; its body is the input."""
+
+    method: str
+    path: str
+    span: Span = field(compare=False, repr=False)
+
+
+Trigger: TypeAlias = EventTrigger | ScheduleTrigger | ApiTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """Everything a workflow file says, independent of the dialect it was written in."""
+
+    name: str
+    steps: Block
+    span: Span = field(compare=False, repr=False)
+    name_span: Span = field(compare=False, repr=False)
+    description: str = ""
+    version: str | None = None
+    type: WorkflowType = WorkflowType.STANDARD
+    input: tuple[InputProperty, ...] | None = None
+    """None: the file declares no input, whatever is sent is accepted and none of it can be read."""
+    triggers: tuple[Trigger, ...] = ()
+    timeout: int | None = None
+    """Seconds."""
+    retry: RetryPolicy | None = None
+    """For every step that has none of its own."""
+    on_failure: Then | None = None
+    output: Value | None = None
+    finally_steps: Block = ()
+
+    def every_step(self) -> Iterator[Step]:
+        yield from walk(self.steps)
+        yield from walk(self.finally_steps)
