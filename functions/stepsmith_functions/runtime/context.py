@@ -1,0 +1,96 @@
+"""What an action is handed besides its params: who runs it, how long it may take, and the world's ends.
+
+Clients, clock and ids come in from outside, so that a test or a local run replaces them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from aws_lambda_powertools.logging import Logger
+
+from stepsmith_functions.runtime.clients import Clients
+from stepsmith_functions.runtime.recording import RunReader
+from stepsmith_functions.runtime.secrets import SecretStore
+from stepsmith_functions.runtime.settings import Settings
+
+
+class Clock(Protocol):
+    """The time, and how to wait."""
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def elapsed(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Ids(Protocol):
+    """New identifiers."""
+
+    def new(self) -> str:
+        """32 hexadecimal digits that nobody else has."""
+        ...
+
+
+class RandomIds:
+    """Random UUIDs."""
+
+    def new(self) -> str:
+        return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionContext:
+    """One call of an action. Run and step are None when the handler was invoked with params only."""
+
+    run_id: str | None = None
+    workflow: str | None = None
+    step_id: str | None = None
+    step_path: str | None = None
+    """Tells branches and iterations apart, e.g. `scan_all[2].scan`."""
+    attempt: int = 0
+    """0 on the first try."""
+    settings: Settings = field(default_factory=Settings)
+    clients: Clients
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=RandomIds)
+    logger: Logger
+    secrets: SecretStore
+    open_history: Callable[[], RunReader | None] = field(default=lambda: None)
+    """Opens the history for reading; None where none is kept."""
+    remaining_seconds: Callable[[], float] = field(default=lambda: 900.0)
+    """Seconds until Lambda ends the call."""
+
+    def operation_id(self) -> str:
+        """Names what this step does, the same for every attempt of it: 24 hexadecimal digits.
+
+        An action that leaves something behind keeps it under this name, so that a repeated call finds its
+        own work. Without a run each call is an operation of its own.
+        """
+        if self.run_id is None or self.step_path is None:
+            return self.ids.new()[:24]
+        return hashlib.sha256(f"{self.run_id}\n{self.step_path}".encode()).hexdigest()[:24]

@@ -1,0 +1,331 @@
+"""One call of a handler, from the machine's event to plain JSON.
+
+It is the only place that tells the history about a step, and the last one that an error or a secret passes
+on its way out. History that cannot be written is logged and forgotten: it never fails or repeats an action.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from stepsmith_functions.runtime import clients, log, secrets
+from stepsmith_functions.runtime.context import ActionContext, Clock, Ids, RandomIds, SystemClock
+from stepsmith_functions.runtime.errors import (
+    ActionError,
+    AwsRefused,
+    AwsUnavailable,
+    InvalidParams,
+    InvalidResult,
+)
+from stepsmith_functions.runtime.recording import RunReader, StepEnd, StepError, StepRecorder, StepStart
+from stepsmith_functions.runtime.secrets import SecretsManagerStore, SecretStore
+from stepsmith_functions.runtime.settings import Settings
+
+M = TypeVar("M", bound=BaseModel)
+
+THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "ProvisionedThroughputExceededException",
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+    }
+)
+"""Error codes that botocore's standard retry mode takes for throttling or time-outs."""
+
+
+class HistoryAccess(Protocol):
+    """Opens the history for a handler; None where the deployment keeps none."""
+
+    def recorder(self, settings: Settings) -> StepRecorder | None: ...
+
+    def reader(self, settings: Settings) -> RunReader | None: ...
+
+
+class TableHistory:
+    """The history in DynamoDB, opened once per process and table, only when a step needs it."""
+
+    def __init__(self) -> None:
+        self._recorders: dict[str, StepRecorder] = {}
+        self._readers: dict[str, RunReader] = {}
+        clients.on_reset(self._recorders.clear)
+        clients.on_reset(self._readers.clear)
+
+    def recorder(self, settings: Settings) -> StepRecorder | None:
+        table = settings.history_table
+        if table is None:
+            return None
+        if table not in self._recorders:
+            from stepsmith_functions import history
+
+            self._recorders[table] = history.recorder_for_steps()
+        return self._recorders[table]
+
+    def reader(self, settings: Settings) -> RunReader | None:
+        table = settings.history_table
+        if table is None:
+            return None
+        if table not in self._readers:
+            from stepsmith_functions import history
+
+            self._readers[table] = history.reader_for_steps()
+        return self._readers[table]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """The world's ends as a handler of this process finds them. A local run or a test hands in its own."""
+
+    clients: clients.Clients = field(default_factory=clients.of_process)
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=RandomIds)
+    history: HistoryAccess = field(default_factory=TableHistory)
+    secrets: SecretStore | None = None
+    """None: Secrets Manager."""
+    environment: Mapping[str, str] | None = None
+    """None: the process's own."""
+
+
+_host: ContextVar[Host] = ContextVar("host", default=Host())  # noqa: B039 - a Host is frozen
+
+
+@contextmanager
+def hosted(host: Host) -> Iterator[None]:
+    """Handlers called inside the block find `host`."""
+    token = _host.set(host)
+    try:
+        yield
+    finally:
+        _host.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """The event, read."""
+
+    params: JsonValue
+    secrets: JsonValue
+    run_id: str | None
+    workflow: str | None
+    version: str | None
+    step_id: str | None
+    path: str | None
+    attempt: int
+    line: int | None
+
+
+def parsed(model: type[M], params: JsonValue) -> M:
+    """The params as `model`. Raises InvalidParams, which names the fields and never repeats a value."""
+    try:
+        return model.model_validate_json(json.dumps(_whole_numbers(params)))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        text = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'params'}: {p['msg']}" for p in problems)
+    raise InvalidParams(text)
+
+
+def handle(
+    action: str,
+    run: Callable[[JsonValue, ActionContext], BaseModel],
+    event: JsonValue,
+    *,
+    request_id: str,
+    remaining_ms: Callable[[], int],
+) -> JsonValue:
+    """Runs `run` on the event's params and returns its result as plain JSON (see `Action.handler`)."""
+    host = _host.get()
+    settings = Settings.from_environment(host.environment)
+    logger = log.logger()
+    call = _read(event)
+    keys = {"action": action, "run_id": call.run_id, "step": call.path, "attempt": call.attempt}
+    with secrets.hiding(), logger.append_context_keys(function_request_id=request_id, **keys):
+        store = host.secrets or SecretsManagerStore(host.clients)
+        context = ActionContext(
+            run_id=call.run_id,
+            workflow=call.workflow,
+            step_id=call.step_id,
+            step_path=call.path,
+            attempt=call.attempt,
+            settings=settings,
+            clients=host.clients,
+            clock=host.clock,
+            ids=host.ids,
+            logger=logger,
+            secrets=store,
+            open_history=lambda: _opened(lambda: host.history.reader(settings), logger),
+            remaining_seconds=lambda: remaining_ms() / 1000,
+        )
+        record = _Record(action, call, host, settings, logger)
+        record.started()
+        try:
+            params = secrets.filled(
+                call.params,
+                call.secrets,
+                lambda name: secrets.hide(store.fetch(settings.secrets_prefix + name)),
+            )
+            output = _dumped(run(params, context))
+        except Exception as error:
+            failure = _translated(error)
+            if isinstance(failure, ActionError):
+                logger.warning("the step failed", extra={"error": type(failure).__name__, "reason": str(failure)})
+            else:
+                logger.exception("the action broke")
+            record.ended(None, StepError(type(failure).__name__, secrets.masked(str(failure))))
+            if failure is error:
+                raise
+            raise failure from None
+        record.ended(output, None)
+        return output
+
+
+def _read(event: JsonValue) -> _Call:
+    if not isinstance(event, dict) or not isinstance(event.get("params", {}), dict):
+        raise InvalidParams("the event is not an object with params")
+    run, step = event.get("run"), event.get("step")
+    run = run if isinstance(run, dict) else {}
+    step = step if isinstance(step, dict) else {}
+
+    def text(source: dict[str, JsonValue], key: str) -> str | None:
+        value = source.get(key)
+        return value if isinstance(value, str) and value else None
+
+    def number(key: str) -> int | None:
+        value = step.get(key)
+        return int(value) if isinstance(value, int | float) else None
+
+    return _Call(
+        params=event.get("params", {}),
+        secrets=event.get("secrets"),
+        run_id=text(run, "id"),
+        workflow=text(run, "workflow"),
+        version=text(run, "version"),
+        step_id=text(step, "id"),
+        path=text(step, "path") or text(step, "id"),
+        attempt=number("attempt") or 0,
+        line=number("line"),
+    )
+
+
+class _Record:
+    """Tells the history of one call, if it belongs to a run; swallows and logs what goes wrong there."""
+
+    def __init__(self, action: str, call: _Call, host: Host, settings: Settings, logger: Any) -> None:
+        self._logger = logger
+        self._clock = host.clock
+        self._recorder: StepRecorder | None = None
+        self._identity: dict[str, Any] = {}
+        if call.run_id and call.workflow and call.step_id and call.path:
+            self._recorder = _opened(lambda: host.history.recorder(settings), logger)
+            self._identity = {
+                "run_id": call.run_id,
+                "workflow": call.workflow,
+                "version": call.version,
+                "step_id": call.step_id,
+                "path": call.path,
+                "action": action,
+                "attempt": call.attempt,
+                "line": call.line,
+            }
+            try:
+                self._identity["params"] = secrets.filled(call.params, call.secrets, lambda _: secrets.MASK)
+            except InvalidParams:
+                self._identity["params"] = None
+        self._started_at: datetime = host.clock.now()
+
+    def started(self) -> None:
+        self._tell(lambda recorder: recorder.started(StepStart(started_at=self._started_at, **self._identity)))
+
+    def ended(self, output: JsonValue, error: StepError | None) -> None:
+        self._tell(
+            lambda recorder: recorder.ended(
+                StepEnd(
+                    output=output,
+                    error=error,
+                    started_at=self._started_at,
+                    ended_at=self._clock.now(),
+                    **self._identity,
+                )
+            )
+        )
+
+    def _tell(self, tell: Callable[[StepRecorder], None]) -> None:
+        if self._recorder is not None:
+            try:
+                tell(self._recorder)
+            except Exception:
+                self._logger.exception("the history was not written")
+
+
+T = TypeVar("T")
+
+
+def _opened(open_history: Callable[[], T | None], logger: Any) -> T | None:
+    try:
+        return open_history()
+    except Exception:
+        logger.exception("the history cannot be opened")
+        return None
+
+
+def _whole_numbers(value: JsonValue) -> JsonValue:
+    """JSON has one kind of number, and Step Functions may write 42 as 42.0: whole floats become ints."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if isinstance(value, list):
+        return [_whole_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _whole_numbers(item) for key, item in value.items()}
+    return value
+
+
+def _dumped(result: BaseModel) -> JsonValue:
+    output: JsonValue = result.model_dump(mode="json")
+    try:
+        json.dumps(output, allow_nan=False)
+    except ValueError:
+        raise InvalidResult("the result holds a number that JSON cannot write") from None
+    return secrets.masked_json(output)
+
+
+def _translated(error: Exception) -> Exception:
+    """The error under the name that workflows know, with no secret and no refused value in its message."""
+    module = type(error).__module__.partition(".")[0]
+    if isinstance(error, ValidationError):
+        fields = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
+        return InvalidResult(f"{error.title} does not take {fields}")
+    if module in ("botocore", "boto3") and not isinstance(error, ActionError):
+        return _of_aws(error)
+    if secrets.masked(str(error)) != str(error):
+        error.args = (secrets.masked(str(error)),)
+        if secrets.masked(str(error)) != str(error):
+            return InvalidResult(f"{type(error).__name__}, whose message holds a secret")
+    return error
+
+
+def _of_aws(error: Exception) -> ActionError:
+    response: Mapping[str, Any] = getattr(error, "response", None) or {}
+    text = secrets.masked(str(error))
+    if response:
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        temporary = status >= 500 or clients.code_of(error) in THROTTLED
+    else:
+        # What never got an answer: no connection, no time; the rest of botocore's errors are about the
+        # call itself.
+        temporary = any(base.__name__ in ("HTTPClientError", "ConnectionError") for base in type(error).__mro__)
+    return AwsUnavailable(text) if temporary else AwsRefused(text)
