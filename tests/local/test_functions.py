@@ -113,9 +113,7 @@ def test_a_handler_gets_its_event_its_environment_and_a_context(functions: Local
     assert answer.payload["left"] is True
 
 
-def test_the_environment_is_gone_after_the_call(
-    functions: LocalFunctions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_gone_after_the_call(functions: LocalFunctions, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     monkeypatch.setenv("COLOUR", "blue")
@@ -170,9 +168,7 @@ def test_an_exception_has_lambdas_shape(functions: LocalFunctions) -> None:
         ("no_dot", "Runtime.MalformedHandlerName", "Bad handler 'handler'"),
     ],
 )
-def test_each_way_to_fail_has_lambdas_name(
-    functions: LocalFunctions, name: str, error: str, message: str
-) -> None:
+def test_each_way_to_fail_has_lambdas_name(functions: LocalFunctions, name: str, error: str, message: str) -> None:
     fault = functions.invoke(name, {}).fault
     assert fault is not None
     assert fault.type == error

@@ -180,6 +180,4 @@ def test_causes_are_worded_as_recorded(services: Services) -> None:
     assert "(Service: DynamoDb, Status Code: 400, Request ID: " in sdk.value.cause
     with pytest.raises(ServiceError) as optimised:
         called(services, "sns:publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:no", "Message": "m"})
-    assert (
-        "(Service: AmazonSNS; Status Code: 404; Error Code: NotFound; Request ID: " in optimised.value.cause
-    )
+    assert "(Service: AmazonSNS; Status Code: 404; Error Code: NotFound; Request ID: " in optimised.value.cause

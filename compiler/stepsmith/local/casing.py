@@ -85,8 +85,7 @@ def java_service(service_id: str) -> str:
     """The service as error names of AWS SDK integrations begin: `DynamoDB` is `DynamoDb`, `SFN` is `Sfn`."""
     words = re.sub(r"[^A-Za-z0-9 ]", " ", service_id).split()
     return "".join(
-        re.sub(r"([A-Z])([A-Z]+)(?=[A-Z][a-z]|[0-9]|$)", _lowered, word[0].upper() + word[1:])
-        for word in words
+        re.sub(r"([A-Z])([A-Z]+)(?=[A-Z][a-z]|[0-9]|$)", _lowered, word[0].upper() + word[1:]) for word in words
     )
 
 

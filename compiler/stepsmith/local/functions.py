@@ -63,9 +63,7 @@ class LocalFunctions:
         """The function that `name` means in any form that Lambda takes. Raises FunctionUnknownError."""
         match = _NAME.match(name)
         if match is None or match["name"] not in self.by_name:
-            raise FunctionUnknownError(
-                name if name.startswith("arn:") else self.arn(match["name"] if match else name)
-            )
+            raise FunctionUnknownError(name if name.startswith("arn:") else self.arn(match["name"] if match else name))
         return self.by_name[match["name"]]
 
     def invoke(self, name: str, event: Json, *, patience: float | None = None) -> Answer:
@@ -89,9 +87,7 @@ class LocalFunctions:
             deadline=time.monotonic() + function.timeout,
         )
         copy: Json = json.loads(json.dumps(event))
-        return call(
-            handler, copy, context, timeout=function.timeout, environment=environment, patience=patience
-        )
+        return call(handler, copy, context, timeout=function.timeout, environment=environment, patience=patience)
 
     def _handler(self, function: FunctionResource, environment: Mapping[str, str]) -> Handler | HandlerError:
         """The imported handler; a failed import is remembered, since Lambda would fail the same way again."""

@@ -8,11 +8,9 @@ a thread.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import json
 import os
-import sys
 import threading
 import time
 import traceback
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from stepsmith.document import Json
+from stepsmith.project import import_from
 
 Handler: TypeAlias = Callable[[Json, "Context"], object]
 
@@ -114,40 +113,6 @@ def import_handler(handler: str, code: Path) -> Handler:
         message = f"Handler '{attribute}' missing on module '{module_name}'"
         raise HandlerError(Fault("Runtime.HandlerNotFound", message))
     return found
-
-
-def import_from(name: str, code: Path) -> object:
-    """The module `name` as it stands under `code`, whatever other copy this process has imported.
-
-    In Lambda `code` is all there is. Here a package of that name may be loaded from an installation already,
-    so the folder is put first on the path of each package on the way down.
-    """
-    root = str(code)
-    if root not in sys.path:
-        sys.path.insert(0, root)
-    importlib.invalidate_caches()
-    folder = code
-    for package_name in _packages_of(name):
-        folder = folder / package_name.rpartition(".")[2]
-        package = importlib.import_module(package_name)
-        paths = getattr(package, "__path__", None)
-        if folder.is_dir() and isinstance(paths, list) and str(folder) not in paths:
-            paths.insert(0, str(folder))
-    wanted = code.joinpath(*name.split(".")).with_suffix(".py")
-    loaded = sys.modules.get(name)
-    if loaded is not None and wanted.is_file() and not _same_file(getattr(loaded, "__file__", None), wanted):
-        del sys.modules[name]
-    return importlib.import_module(name)
-
-
-def _packages_of(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    for end in range(1, len(parts)):
-        yield ".".join(parts[:end])
-
-
-def _same_file(loaded: str | None, wanted: Path) -> bool:
-    return loaded is not None and Path(loaded).resolve() == wanted.resolve()
 
 
 def call(

@@ -1,6 +1,6 @@
 """Tasks that call an AWS service without a Lambda function, done by boto3 against the emulated AWS.
 
-Arguments and results are converted between Step Functions' spelling and botocore's by the service's own model,
+Arguments and results are converted between Step Functions' and botocore's spelling by the service's own model,
 and errors get the names and causes that were recorded from AWS. boto3's answers are untyped and become plain
 JSON here.
 """
@@ -74,9 +74,7 @@ class Services:
         model = client.meta.service_model
         operation = casing.boto_operation(integration.action, model.operation_names)
         if operation is None:
-            raise ServiceError(
-                "States.Runtime", f"The action {integration.action} of {service} does not exist"
-            )
+            raise ServiceError("States.Runtime", f"The action {integration.action} of {service} does not exist")
         if not prefix:
             prefix = called = casing.java_service(model.service_id)
         shapes = model.operation_model(operation)
@@ -99,9 +97,7 @@ class Services:
     def _service(self, integration: Integration) -> tuple[str, str, str]:
         if not integration.sdk:
             if integration.service not in casing.OPTIMISED:
-                message = (
-                    f"The resource {integration.service}:{integration.action} is not available in a local run"
-                )
+                message = f"The resource {integration.service}:{integration.action} is not available in a local run"
                 raise ServiceError("States.Runtime", message)
             return casing.OPTIMISED[integration.service]
         if self._names is None:
@@ -192,9 +188,7 @@ def _refuse_failed_entries(service: str, operation: str, result: dict[str, Json]
 
 def _metadata(metadata: Mapping[str, Any]) -> dict[str, Json]:
     """What optimised integrations add to the API's answer (recorded)."""
-    headers: dict[str, Json] = {
-        str(name): str(value) for name, value in metadata.get("HTTPHeaders", {}).items()
-    }
+    headers: dict[str, Json] = {str(name): str(value) for name, value in metadata.get("HTTPHeaders", {}).items()}
     every: dict[str, Json] = {name: [value] for name, value in headers.items()}
     status: Json = metadata.get("HTTPStatusCode", 200)
     request: Json = metadata.get("RequestId", "")
@@ -209,9 +203,7 @@ def _translated(error: Exception, model: Any, prefix: str, called: str, sdk: boo
     if not response:
         kind = type(error).__name__
         if kind == "ParamValidationError":
-            return ServiceError(
-                "States.Runtime", f"The Arguments could not be used to start the Task: {error}"
-            )
+            return ServiceError("States.Runtime", f"The Arguments could not be used to start the Task: {error}")
         return ServiceError(f"{prefix}.SdkClientException", f"{kind}: {error}")
     told = response.get("Error", {})
     code, message = str(told.get("Code", "")), str(told.get("Message", ""))
@@ -220,10 +212,7 @@ def _translated(error: Exception, model: Any, prefix: str, called: str, sdk: boo
     modelled = _error_shape(model, code)
     if sdk:
         name = casing.exception_name(modelled) if modelled else f"{prefix}Exception"
-        cause = (
-            f"{message} (Service: {prefix}, Status Code: {status}, Request ID: {request}) "
-            "(SDK Attempt Count: 1)"
-        )
+        cause = f"{message} (Service: {prefix}, Status Code: {status}, Request ID: {request}) (SDK Attempt Count: 1)"
     else:
         name = casing.exception_name(modelled) if modelled else f"Amazon{prefix}Exception"
         cause = (
