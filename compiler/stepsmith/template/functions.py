@@ -1,0 +1,62 @@
+"""The Lambda function of an action, as resources: what it runs, what it may do, where it logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepsmith.catalog import ActionSignature, Permission
+from stepsmith.template.cloudformation import Value, ref, sub
+from stepsmith.template.marks import Resource
+
+POLICY_VERSION: Final = "2012-10-17"
+RUNTIME_POLICY: Final = "ActionRuntimePolicy"
+"""The user's managed policy with what every action needs: to keep the history and large results."""
+RETENTION: Final = "LogRetentionDays"
+
+
+def function_resources(action: ActionSignature, catalogue: str) -> Iterator[Resource]:
+    """The function of `action` and its log group; `catalogue` is the file that describes the action."""
+    name = action.function_id
+    logs = f"{name.removesuffix('Function')}Logs"
+    yield Resource(name, f"{catalogue} ({action.name})", _function(action, logs))
+    yield Resource(logs, catalogue, log_group(f"/aws/lambda/${{AWS::StackName}}/{action.name}"))
+
+
+def _function(action: ActionSignature, logs: str) -> dict[str, Value]:
+    properties: dict[str, Value] = {
+        "Description": action.summary,
+        "Handler": action.handler,
+        "MemorySize": action.memory,
+        "Timeout": action.timeout,
+        "LoggingConfig": {"LogGroup": ref(logs)},
+    }
+    if action.environment:
+        variables = {key: sub(value) for key, value in sorted(action.environment.items())}
+        properties["Environment"] = {"Variables": variables}
+    policies: list[Value] = [ref(RUNTIME_POLICY)]
+    if action.permissions:
+        policies.append(policy(*(_statement(entry) for entry in action.permissions)))
+    properties["Policies"] = policies
+    return {"Type": "AWS::Serverless::Function", "Properties": properties}
+
+
+def _statement(entry: Permission) -> Value:
+    return {
+        "Effect": "Allow",
+        "Action": list(entry.actions),
+        "Resource": [sub(resource) for resource in entry.resources],
+    }
+
+
+def policy(*statements: Value) -> Value:
+    """An inline policy of these statements."""
+    return {"Version": POLICY_VERSION, "Statement": list(statements)}
+
+
+def log_group(name: str) -> dict[str, Value]:
+    """A log group that keeps what the deployment says."""
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        "Properties": {"LogGroupName": sub(name), "RetentionInDays": ref(RETENTION)},
+    }

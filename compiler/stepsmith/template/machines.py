@@ -1,0 +1,286 @@
+"""The state machine of a workflow, as resources: its definition, role, logs, triggers and alarm.
+
+Also what the triggers of all workflows share: the policy of the queue for lost events, and the HTTP API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from stepsmith.diagnostics import Diagnostics
+from stepsmith.model.workflow import ApiTrigger, EventTrigger, ScheduleTrigger, Workflow, WorkflowType
+from stepsmith.source import Span
+from stepsmith.template.cloudformation import Value, get_att, ref, sub
+from stepsmith.template.functions import POLICY_VERSION, log_group, policy
+from stepsmith.template.marks import Resource
+from stepsmith.template.triggers import BOUNDARY, DEAD_LETTERS, event_rule, schedule
+
+ALIAS: Final = "live"
+ALERTS: Final = "AlertsTopic"
+"""The user's topic that alarms go to."""
+API: Final = "TriggerApi"
+
+# SAM does not add what Logging needs, and none of these actions can be narrowed to a resource. Documented:
+# "Logging using CloudWatch Logs", developer guide of Step Functions.
+_LOG_DELIVERY: Final[Mapping[str, Value]] = {
+    "Effect": "Allow",
+    "Action": [
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+    ],
+    "Resource": "*",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployable:
+    """A compiled workflow, and where its parts lie as seen from the template."""
+
+    workflow: Workflow
+    functions: tuple[str, ...]
+    """Logical ids of the functions that its machine invokes."""
+    source: str
+    definition: str
+    """The file of its compiled definition."""
+
+    @property
+    def machine_id(self) -> str:
+        return "".join(word.capitalize() for word in self.workflow.name.split("-")) + "Machine"
+
+    @property
+    def alias_id(self) -> str:
+        """The logical id that SAM gives the alias."""
+        return f"{self.machine_id}Alias{ALIAS}"
+
+
+@dataclass
+class TriggerRegistry:
+    """What the triggers of all workflows need together."""
+
+    rules: list[str] = field(default_factory=list)
+    """Logical ids that SAM gives the rules."""
+    routes: dict[tuple[str, str], tuple[Deployable, Span]] = field(default_factory=dict)
+    """Workflow by (path, method) of the API."""
+
+    def resources(self, origin: str) -> Iterator[Resource]:
+        yield Resource(f"{DEAD_LETTERS}Policy", origin, _queue_policy(self.rules))
+        if self.routes:
+            yield from _api(self.routes, origin)
+
+
+def machine_resources(item: Deployable, shared: TriggerRegistry, diagnostics: Diagnostics) -> Iterator[Resource]:
+    """The machine of a workflow, its log group and its alarm; notes in `shared` what its triggers need."""
+    name = item.machine_id
+    events = _events(item, shared, diagnostics)
+    generated = (item.alias_id, *(name + event for event in events))
+    yield Resource(name, item.source, _machine(item, events), generated)
+    group = f"/aws/vendedlogs/states/${{AWS::StackName}}/{item.workflow.name}"
+    yield Resource(f"{name}Logs", item.source, log_group(group))
+    yield Resource(f"{name}Alarm", item.source, _alarm(item))
+
+
+def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
+    workflow = item.workflow
+    tags: dict[str, Value] = {"Workflow": workflow.name}
+    if workflow.version is not None:
+        tags["WorkflowVersion"] = workflow.version
+    invoke: Value = {
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": [get_att(function) for function in item.functions],
+    }
+    statements = [invoke, _LOG_DELIVERY] if item.functions else [_LOG_DELIVERY]
+    substitutions: dict[str, Value] = {"Partition": ref("AWS::Partition")}
+    substitutions |= {function: get_att(function) for function in item.functions}
+    properties: dict[str, Value] = {
+        # No name of a stack has an underscore, so this stack's machines can be told apart by their prefix.
+        "Name": sub(f"${{AWS::StackName}}_{workflow.name}"),
+        "Type": workflow.type.upper(),
+        "DefinitionUri": item.definition,
+        "DefinitionSubstitutions": substitutions,
+        "AutoPublishAlias": ALIAS,
+        "UseAliasAsEventTarget": True,
+        "PermissionsBoundary": BOUNDARY,
+        "Policies": [policy(*statements)],
+        "Logging": {
+            # The history of an express workflow is nowhere but in its log.
+            "Level": "ALL" if workflow.type is WorkflowType.EXPRESS else "ERROR",
+            "IncludeExecutionData": False,
+            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": get_att(f"{item.machine_id}Logs")}}],
+        },
+        "Tracing": {"Enabled": True},
+        "Tags": tags,
+    }
+    if events:
+        properties["Events"] = events
+    return {"Type": "AWS::Serverless::StateMachine", "Properties": properties}
+
+
+def _events(item: Deployable, shared: TriggerRegistry, diagnostics: Diagnostics) -> dict[str, Value]:
+    events: dict[str, Value] = {}
+    for trigger in item.workflow.triggers:
+        match trigger:
+            case EventTrigger():
+                name = _numbered("Event", events)
+                events[name] = event_rule(trigger, diagnostics)
+                shared.rules.append(item.machine_id + name)
+            case ScheduleTrigger():
+                events[_numbered("Schedule", events)] = schedule(trigger, diagnostics)
+            case ApiTrigger():
+                _add_route(item, trigger, shared, diagnostics)
+            case _:
+                assert_never(trigger)
+    return events
+
+
+def _numbered(kind: str, names: Mapping[str, Value]) -> str:
+    count = sum(name.startswith(kind) for name in names)
+    return f"{kind}{count + 1}" if count else kind
+
+
+def _add_route(item: Deployable, trigger: ApiTrigger, shared: TriggerRegistry, diagnostics: Diagnostics) -> None:
+    route = (trigger.path, trigger.method.lower())
+    if route in shared.routes:
+        other, _ = shared.routes[route]
+        diagnostics.error(
+            "trigger-taken",
+            f"{trigger.method.upper()} {trigger.path} starts {other.workflow.name} already",
+            trigger.span,
+            "choose another path or method",
+        )
+        return
+    shared.routes[route] = (item, trigger.span)
+
+
+def _alarm(item: Deployable) -> dict[str, Value]:
+    """Tells people when a run fails or runs out of time."""
+
+    def count(name: str, metric: str) -> Value:
+        dimension: Value = {"Name": "StateMachineArn", "Value": ref(item.machine_id)}
+        return {
+            "Id": name,
+            "ReturnData": False,
+            "MetricStat": {
+                "Metric": {"Namespace": "AWS/States", "MetricName": metric, "Dimensions": [dimension]},
+                "Period": 300,
+                "Stat": "Sum",
+            },
+        }
+
+    total: Value = {"Id": "total", "Expression": "SUM([FILL(failed, 0), FILL(late, 0)])"}
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmDescription": f"A run of {item.workflow.name} failed or timed out",
+            "Metrics": [total, count("failed", "ExecutionsFailed"), count("late", "ExecutionsTimedOut")],
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": 0,
+            "EvaluationPeriods": 1,
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": [ref(ALERTS)],
+        },
+    }
+
+
+def _queue_policy(rules: Sequence[str]) -> dict[str, Value]:
+    """Lets exactly these rules send what they could not deliver. Schedules send with a role of their own."""
+    statements: list[Value] = [
+        {
+            "Sid": "EncryptedTransportOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": get_att(DEAD_LETTERS),
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+    if rules:
+        statements.append(
+            {
+                "Sid": "UndeliveredEvents",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": get_att(DEAD_LETTERS),
+                "Condition": {"ArnEquals": {"aws:SourceArn": [get_att(rule) for rule in rules]}},
+            }
+        )
+    return {
+        "Type": "AWS::SQS::QueuePolicy",
+        "Properties": {"Queues": [ref(DEAD_LETTERS)], "PolicyDocument": policy(*statements)},
+    }
+
+
+def _api(routes: Mapping[tuple[str, str], tuple[Deployable, Span]], origin: str) -> Iterator[Resource]:
+    """One HTTP API whose every route wants IAM credentials and starts a workflow with the request's body."""
+    paths: dict[str, dict[str, Value]] = {}
+    for (path, method), (item, _) in sorted(routes.items(), key=lambda entry: entry[0]):
+        paths.setdefault(path, {})[method] = {
+            "responses": {"default": {"description": f"Starts {item.workflow.name}"}},
+            "x-amazon-apigateway-integration": {
+                "type": "aws_proxy",
+                "integrationSubtype": "StepFunctions-StartExecution",
+                "payloadFormatVersion": "1.0",
+                "connectionType": "INTERNET",
+                "credentials": get_att(f"{API}Role"),
+                "requestParameters": {"StateMachineArn": ref(item.alias_id), "Input": "$request.body"},
+                "timeoutInMillis": 10000,
+            },
+        }
+    api: dict[str, Value] = {
+        "Type": "AWS::Serverless::HttpApi",
+        "Properties": {
+            "Auth": {"EnableIamAuthorizer": True, "DefaultAuthorizer": "AWS_IAM"},
+            "AccessLogSettings": {
+                "DestinationArn": get_att(f"{API}Logs"),
+                "Format": '{"requestId":"$context.requestId","route":"$context.routeKey",'
+                '"status":"$context.status","caller":"$context.identity.userArn",'
+                '"address":"$context.identity.sourceIp","time":"$context.requestTime"}',
+            },
+            "DefaultRouteSettings": {"ThrottlingBurstLimit": 20, "ThrottlingRateLimit": 10},
+            "FailOnWarnings": True,
+            "PropagateTags": True,
+            "DefinitionBody": {
+                "openapi": "3.0.1",
+                "info": {"title": ref("AWS::StackName"), "version": "1"},
+                "paths": paths,
+            },
+        },
+    }
+    started: list[Value] = []
+    for item, _ in routes.values():
+        if ref(item.alias_id) not in started:
+            started.append(ref(item.alias_id))
+    role: dict[str, Value] = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "PermissionsBoundary": BOUNDARY,
+            "AssumeRolePolicyDocument": policy(
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "apigateway.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            ),
+            "Policies": [
+                {
+                    "PolicyName": "StartWorkflows",
+                    "PolicyDocument": {
+                        "Version": POLICY_VERSION,
+                        "Statement": [{"Effect": "Allow", "Action": "states:StartExecution", "Resource": started}],
+                    },
+                }
+            ],
+        },
+    }
+    yield Resource(API, origin, api)
+    yield Resource(f"{API}Role", origin, role)
+    yield Resource(f"{API}Logs", origin, log_group("/aws/vendedlogs/apis/${AWS::StackName}"))
