@@ -1,0 +1,30 @@
+"""The history of runs: what was run, which steps it took, how each ended.
+
+Records and the protocol of a store stand in `records` and `store`; `dynamodb` and `local` keep them, `steps`
+and `recorder` write them, `rebuild` reads them out of an execution's own history and `result` shows them.
+This file imports nothing else until it is asked, so that a command or a handler pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stepsmith_functions.history.steps import DynamoStepRecorder, HistoryReader
+
+
+def recorder_for_steps() -> DynamoStepRecorder:
+    """What a handler tells of its step to, on the deployment's table.
+
+    The environment names it: `HISTORY_TABLE`, `DATA_BUCKET`, `HISTORY_DAYS`. Raises KeyError without them.
+    """
+    from stepsmith_functions.history.deployment import step_recorder
+
+    return step_recorder()
+
+
+def reader_for_steps() -> HistoryReader:
+    """What a handler reads its run's steps from, on the deployment's table."""
+    from stepsmith_functions.history.deployment import history_reader
+
+    return history_reader()

@@ -1,0 +1,181 @@
+"""What the history knows of a run and of a step of it: plain values, independent of where they are kept.
+
+How they lie in DynamoDB, keys included, is described at the head of `items`. Values arrive with their secrets
+masked. A record is never changed: a store replaces it by a later one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from stepsmith_functions.history.values import Json, Recorded
+
+
+class RunStatus(StrEnum):
+    """How a run stands. The last five are final, until Step Functions redrives the execution."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    WAITING_APPROVAL = "waiting_approval"
+    CANCELLING = "cancelling"
+    ROLLING_BACK = "rolling_back"
+    CANCELLED = "cancelled"
+    ROLLED_BACK = "rolled_back"
+    ROLLBACK_FAILED = "rollback_failed"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+
+    @property
+    def is_final(self) -> bool:
+        return self in _FINAL_RUN
+
+
+class StepStatus(StrEnum):
+    """How a step stands. A step that did not start has no record, unless its `if` was false: then it is
+    skipped.
+    """
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    ROLLED_BACK = "rolled_back"
+    ROLLBACK_FAILED = "rollback_failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in _OPEN_STEP
+
+
+_FINAL_RUN: Final = frozenset(
+    {
+        RunStatus.CANCELLED,
+        RunStatus.ROLLED_BACK,
+        RunStatus.ROLLBACK_FAILED,
+        RunStatus.SUCCEEDED,
+        RunStatus.FAILED,
+        RunStatus.TIMED_OUT,
+    }
+)
+_OPEN_STEP: Final = frozenset({StepStatus.PENDING, StepStatus.RUNNING, StepStatus.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class StepError:
+    """Why a step failed: the error's name as Retry and Catch see it, and its text."""
+
+    type: str
+    message: str
+
+    def to_json(self) -> dict[str, Json]:
+        return {"type": self.type, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run failed, and the innermost step that failed it, where that is known."""
+
+    type: str
+    message: str
+    step: str | None = None
+    line: int | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        return {"type": self.type, "message": self.message, "step": self.step, "line": self.line}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run. Its id is the name of the execution."""
+
+    run_id: str
+    workflow: str
+    status: RunStatus
+    started_at: datetime
+    version: str | None = None
+    """The workflow's own `version:`."""
+    input: Recorded = None
+    output: Recorded = None
+    error: RunError | None = None
+    ended_at: datetime | None = None
+    transitions: int | None = None
+    """States entered plus retries, as Step Functions bills them; known once the execution's history was
+    read.
+    """
+    execution_arn: str | None = None
+    parent_run_id: str | None = None
+    redrive_count: int = 0
+    complete: bool = False
+    """Whether the steps were compared with the execution's own history after the end."""
+
+    @property
+    def progress(self) -> int:
+        """How far the run is: a record replaces one that is less far, whatever order they arrive in.
+
+        Three positions per redrive: not started, under way, ended. A redrive goes past the end before it.
+        """
+        phase = 2 if self.status.is_final else 0 if self.status is RunStatus.PENDING else 1
+        return 3 * self.redrive_count + phase
+
+    def summary(self) -> RunSummary:
+        return RunSummary(
+            self.run_id,
+            self.workflow,
+            self.status,
+            self.started_at,
+            self.version,
+            self.ended_at,
+            self.error.type if self.error else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a list of runs shows of each."""
+
+    run_id: str
+    workflow: str
+    status: RunStatus
+    started_at: datetime
+    version: str | None = None
+    ended_at: datetime | None = None
+    error_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step of a run, all its attempts together. Its path is its identity within the run."""
+
+    run_id: str
+    step_id: str
+    path: str
+    """Tells branches and iterations apart: `scan_all[2].scan`, `checks.network.ping`."""
+    status: StepStatus
+    attempts: int = 1
+    """Attempts begun; 0 for a step that was skipped."""
+    line: int | None = None
+    """The line of the step's `-` in the workflow."""
+    action: str | None = None
+    """The action's name; None for a step that calls none."""
+    params: Recorded = None
+    """The params of the last attempt, with every expression evaluated."""
+    output: Recorded = None
+    error: StepError | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    sequence: int = 0
+    """Settles the order of steps that started at one moment; the event's id when read from an execution's
+    history.
+    """
+    undoes: str | None = None
+    """The path of the step that this one undoes, where it is an undo."""
+    child_run_id: str | None = None
+    """The run that this step started and waited for."""

@@ -1,0 +1,201 @@
+"""The result of a run as people and programs see it: one shape for `run --json`, `show`, the API and reports.
+
+Pure but for `result_of`, which reads a store. Nothing is decided here: what a status means was settled when
+the record was written, save that a step whose undo has ended is shown as undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from stepsmith_functions.history.records import (
+    RunError,
+    RunRecord,
+    RunStatus,
+    RunSummary,
+    StepRecord,
+    StepStatus,
+)
+from stepsmith_functions.history.store import RunNotFoundError, RunStore, all_steps
+from stepsmith_functions.history.values import Json, Recorded, StoredValue, shown_time
+
+Load: TypeAlias = Callable[[StoredValue], Json]
+"""Fetches a value that a record refers to."""
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_DEEPEST_CHILD: Final = 16
+"""Runs within runs that `result_of` follows; a workflow that starts itself would go on for ever."""
+
+
+def run_result(
+    run: RunRecord,
+    steps: Iterable[StepRecord],
+    *,
+    children: Mapping[str, Sequence[StepRecord]] | None = None,
+    load: Load | None = None,
+    details: bool = False,
+) -> dict[str, Json]:
+    """`{"run_id", "workflow", "version", "status", "output", "error", "started_at", "ended_at", "elapsed_s",
+    "transitions", "steps"}`; times are ISO 8601 in UTC, `elapsed_s` is in seconds and null before the end.
+
+    `children` holds the steps of runs that a step waited for, by the path of that step. `load` fetches values
+    that lie apart; without it the result shows where they lie. `details` adds `action` and `params` to each
+    step and `input` to the run.
+    """
+    every = steps_in_order([*steps, *_children_steps(children or {})])
+    failed = run.status in _WITHOUT_OUTPUT
+    error = located(run.error, every) if run.error else None
+    ended = run.ended_at
+    result: dict[str, Json] = {
+        "run_id": run.run_id,
+        "workflow": run.workflow,
+        "version": run.version,
+        "status": run.status.value,
+        "output": None if failed else _shown(run.output, load),
+        "error": error.to_json() if error else None,
+        "started_at": shown_time(run.started_at),
+        "ended_at": shown_time(ended),
+        "elapsed_s": round((ended - run.started_at).total_seconds(), 3) if ended else None,
+        "transitions": run.transitions,
+        "steps": [_step(step, load, details) for step in undone(every)],
+    }
+    if details:
+        result["input"] = _shown(run.input, load)
+    return result
+
+
+_WITHOUT_OUTPUT: Final = frozenset(status for status in RunStatus if status is not RunStatus.SUCCEEDED)
+
+
+def result_of(store: RunStore, run_id: str, *, details: bool = False, load_values: bool = True) -> dict[str, Json]:
+    """The result of a run that `store` keeps, its children's steps included.
+
+    Raises RunNotFoundError for an unknown run and HistoryError when the store fails.
+    """
+    run = store.run(run_id)
+    steps = all_steps(store, run_id)
+    return run_result(
+        run,
+        steps,
+        children=_children(store, steps, _DEEPEST_CHILD),
+        load=store.load if load_values else None,
+        details=details,
+    )
+
+
+def run_summary(run: RunSummary) -> dict[str, Json]:
+    """A run in a list of runs."""
+    return {
+        "run_id": run.run_id,
+        "workflow": run.workflow,
+        "version": run.version,
+        "status": run.status.value,
+        "error_type": run.error_type,
+        "started_at": shown_time(run.started_at),
+        "ended_at": shown_time(run.ended_at),
+    }
+
+
+def steps_in_order(steps: Iterable[StepRecord]) -> list[StepRecord]:
+    """The steps in the order in which they started; a block stands before the steps in it."""
+    return sorted(steps, key=lambda step: (step.started_at or _NEVER, step.sequence, step.path.count("."), step.path))
+
+
+def undone(steps: Sequence[StepRecord]) -> list[StepRecord]:
+    """The steps, each one whose undo has ended as `rolled_back` or `rollback_failed`."""
+    fates: dict[str, StepStatus] = {}
+    for step in steps:
+        if step.undoes is not None:
+            match step.status:
+                case StepStatus.SUCCEEDED:
+                    fates[step.undoes] = StepStatus.ROLLED_BACK
+                case StepStatus.FAILED | StepStatus.CANCELLED:
+                    fates[step.undoes] = StepStatus.ROLLBACK_FAILED
+                case _:
+                    pass
+    return [
+        replace(step, status=fates[step.path]) if step.path in fates and step.status is StepStatus.SUCCEEDED else step
+        for step in steps
+    ]
+
+
+def located(error: RunError, steps: Iterable[StepRecord]) -> RunError:
+    """The error with the innermost step that failed with it, where it does not name one itself.
+
+    Of several steps with the error's type the last one to end is meant, and of a block and a step in it the
+    step. An error that no step had (a refused input, a time limit of the workflow) stays without.
+    """
+    if error.step is not None:
+        return error
+    suspects = [
+        step for step in steps if step.status is StepStatus.FAILED and step.error and step.error.type == error.type
+    ]
+    if not suspects:
+        return error
+    culprit = max(
+        suspects,
+        key=lambda step: (
+            not any(_within(other.path, step.path) for other in suspects),
+            step.ended_at or step.started_at or _NEVER,
+            step.sequence,
+        ),
+    )
+    return replace(error, step=culprit.step_id, line=culprit.line)
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner.startswith((f"{outer}.", f"{outer}["))
+
+
+def _children(store: RunStore, steps: Iterable[StepRecord], depth: int) -> dict[str, Sequence[StepRecord]]:
+    """The steps of the runs that `steps` waited for, by the path of the step that did."""
+    found: dict[str, Sequence[StepRecord]] = {}
+    for step in steps:
+        if step.child_run_id is None or depth == 0:
+            continue
+        try:
+            own = all_steps(store, store.run(step.child_run_id).run_id)
+        except RunNotFoundError:  # it has expired, or belongs to another deployment
+            continue
+        found[step.path] = [*own, *_children_steps(_children(store, own, depth - 1))]
+    return found
+
+
+def _children_steps(children: Mapping[str, Sequence[StepRecord]]) -> list[StepRecord]:
+    """The steps of children under the paths of the steps that waited for them: `child.step`."""
+    return [
+        replace(
+            step,
+            path=f"{path}.{step.path}",
+            undoes=f"{path}.{step.undoes}" if step.undoes is not None else None,
+        )
+        for path, steps in children.items()
+        for step in steps
+    ]
+
+
+def _step(step: StepRecord, load: Load | None, details: bool) -> dict[str, Json]:
+    entry: dict[str, Json] = {
+        "id": step.step_id,
+        "path": step.path,
+        "status": step.status.value,
+        "attempts": step.attempts,
+        "output": _shown(step.output, load),
+        "error": step.error.to_json() if step.error else None,
+        "started_at": shown_time(step.started_at),
+        "ended_at": shown_time(step.ended_at),
+        "line": step.line,
+    }
+    if details:
+        entry["action"] = step.action
+        entry["params"] = _shown(step.params, load)
+    return entry
+
+
+def _shown(value: Recorded, load: Load | None) -> Json:
+    if isinstance(value, StoredValue):
+        return load(value) if load else value.to_json()
+    return value
