@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,13 +43,7 @@ class SourceFile:
     @cached_property
     def _starts(self) -> list[int]:
         """The offset at which each line begins. `\\r\\n`, `\\n` and a lone `\\r` end a line, as in YAML."""
-        starts, text, at = [0], self.text, 0
-        while at < len(text):
-            char = text[at]
-            at += 1
-            if char == "\n" or (char == "\r" and text[at : at + 1] != "\n"):
-                starts.append(at)
-        return starts
+        return [0, *(end.end() for end in _LINE_END.finditer(self.text))]
 
     def line(self, number: int) -> str:
         """The text of line `number` (from 1) without its end; empty past the end of the file."""
@@ -56,6 +53,16 @@ class SourceFile:
         end = self._starts[number] if number < len(self._starts) else len(self.text)
         return self.text[start:end].rstrip("\r\n")
 
+    def line_length(self, number: int) -> int | None:
+        """How many characters line `number` (from 1) has without its end; None past the end of the file."""
+        if not 1 <= number <= len(self._starts):
+            return None
+        start = self._starts[number - 1]
+        end = self._starts[number] if number < len(self._starts) else len(self.text)
+        while end > start and self.text[end - 1] in "\r\n":
+            end -= 1
+        return end - start
+
     def position(self, offset: int) -> Position:
         """The position of the character at `offset` (from 0)."""
         line = bisect_right(self._starts, offset)
@@ -64,6 +71,10 @@ class SourceFile:
     def offset(self, position: Position) -> int:
         """The offset of `position`; the inverse of `position()`."""
         return self._starts[position.line - 1] + position.column - 1
+
+    def between(self, span: Span) -> str:
+        """The text that `span` covers."""
+        return self.text[self.offset(span.start) : self.offset(span.end)]
 
     def span(self, start: int, end: int) -> Span:
         """The span of the characters from offset `start` to just before offset `end`."""
