@@ -7,7 +7,7 @@ from typing import assert_never
 from stepsmith.engine.core import Core
 from stepsmith.engine.execution import Visit
 from stepsmith.engine.machine import Choice, Fail, Map, Parallel, Pass, Succeed, Task, Wait
-from stepsmith.engine.states import inline_map, parallel, simple, task, wait
+from stepsmith.engine.states import distributed_map, inline_map, parallel, simple, task, wait
 
 
 def begin(core: Core, visit: Visit) -> None:
@@ -29,6 +29,9 @@ def begin(core: Core, visit: Visit) -> None:
         case Parallel():
             parallel.begin(core, visit, state)
         case Map():
-            inline_map.begin(core, visit, state)
+            if state.distributed:
+                distributed_map.begin(core, visit, state)
+            else:
+                inline_map.begin(core, visit, state)
         case _:
             assert_never(state)

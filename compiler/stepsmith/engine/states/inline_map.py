@@ -144,21 +144,15 @@ def item_context(
     return context_for(core, visit, {}, {**visit.context_object(), "Map": {"Item": about}})
 
 
-def array_items(visit: Visit, state: Map, context: Context) -> Sequence[Json]:
-    """The items of an inline Map: an array, of `Items` or else of the input. Raises FieldError."""
-    if state.items is None:
-        value = visit.input.value
-        if isinstance(value, (str, dict)) or not isinstance(value, Sequence):
-            raise FieldError(None, None, f"Map state input must be an array but was: {visit.input.text}")
+def array_items(visit: Visit, state: Map, value: Json) -> Sequence[Json]:
+    """The items of a Map, whose `Items` or else input is `value`: they must be an array. Raises FieldError."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return value
-    value = state.items.render(context)
-    if isinstance(value, (str, dict)) or not isinstance(value, Sequence):
-        if isinstance(state.items, Query):
-            raise state.items.unexpected("array", value)
-        raise FieldError(
-            "Items", None, f"The Items field must be an array but was '{json_type(value)}': {to_text(value)}"
-        )
-    return value
+    if state.items is None:
+        raise FieldError(None, None, f"Map state input must be an array but was: {visit.input.text}")
+    if isinstance(state.items, Query):
+        raise state.items.unexpected("array", value)
+    raise FieldError("Items", None, f"The Items field must be an array but was '{json_type(value)}': {to_text(value)}")
 
 
 def tolerance(state: Map, context: Context) -> tuple[int | None, float | None]:
@@ -175,7 +169,7 @@ def begin(core: Core, visit: Visit, state: Map) -> None:
     visit.count_retries()
     context = context_for(core, visit, {})
     try:
-        items = array_items(visit, state, context)
+        items = array_items(visit, state, visit.input.value if state.items is None else state.items.render(context))
         most = whole(state.max_concurrency, context, "MaxConcurrency", 0, 2**53) or INLINE_MAP_CONCURRENCY
         tolerance(state, context)
     except FieldError as problem:
