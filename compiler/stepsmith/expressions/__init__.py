@@ -4,11 +4,10 @@
 `Scope`. Data is never evaluated as an expression, and nothing here runs one.
 """
 
-from stepsmith.expressions.conditions import parse_condition
 from stepsmith.expressions.helpers import RESERVED_PREFIX
 from stepsmith.expressions.narrowing import narrow
 from stepsmith.expressions.scope import Binding, Presence, Scope
-from stepsmith.expressions.syntax import Expression, Reference, Template, parse_template, references
+from stepsmith.expressions.syntax import Expression, Reference, Template, parse_condition, parse_template, references
 from stepsmith.expressions.translate import Translation, translate, translate_condition
 
 __all__ = [

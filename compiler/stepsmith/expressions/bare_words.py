@@ -7,13 +7,13 @@ from jinja2 import nodes
 from stepsmith.expressions import values as v
 from stepsmith.expressions.scope import Scope
 from stepsmith.expressions.types import TextType
-from stepsmith.expressions.values import ExpressionError, Value
+from stepsmith.expressions.values import Refused, Value
 
 
 def as_bare_words(node: nodes.Compare, scope: Scope) -> dict[int, Value]:
     """The operands of a comparison that are unknown names beside a known side, as the texts that they are meant to be.
 
-    Operands count from 0. Raises ExpressionError for a word with a hyphen, which the grammar reads as a subtraction.
+    Operands count from 0. Raises Refused for a word with a hyphen, which the grammar reads as a subtraction.
     """
     operands = [node.expr, *(operand.expr for operand in node.ops)]
     found: dict[int, Value] = {}
@@ -40,7 +40,7 @@ def _word(node: nodes.Expr, scope: Scope) -> str | None:
         case nodes.Sub(left=nodes.Name() as left, right=nodes.Name() as right):
             if left.name not in scope.names and right.name not in scope.names:
                 text = f"{left.name}-{right.name}"
-                raise ExpressionError("bare-word", f"text with a hyphen must be quoted: {text}", f"write '{text}'")
+                raise Refused("bare-word", f"text with a hyphen must be quoted: {text}", f"write '{text}'")
     return None
 
 

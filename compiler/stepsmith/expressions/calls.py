@@ -15,7 +15,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.lookups import Place, item_of, property_of
 from stepsmith.expressions.table import REQUIRED, Row
 from stepsmith.expressions.types import NULL, type_of
-from stepsmith.expressions.values import ExpressionError, Optional, Value, constant, needed, truth
+from stepsmith.expressions.values import Refused, Optional, Value, constant, needed, truth
 
 if TYPE_CHECKING:
     from stepsmith.expressions.translate import Translator
@@ -35,21 +35,21 @@ def constant_of(node: nodes.Expr) -> Json | object:
 
 
 def row_of_filter(name: str) -> Row:
-    """The row of a filter. Raises ExpressionError with what to write instead."""
+    """The row of a filter. Raises Refused with what to write instead."""
     if name in FILTERS:
         return FILTERS[name]
     if name in UNSUPPORTED_FILTERS:
-        raise ExpressionError("unknown-filter", f"the filter `{name}` is not supported", UNSUPPORTED_FILTERS[name])
-    raise ExpressionError("unknown-filter", f"there is no filter `{name}`", did_you_mean(name, FILTERS))
+        raise Refused("unknown-filter", f"the filter `{name}` is not supported", UNSUPPORTED_FILTERS[name])
+    raise Refused("unknown-filter", f"there is no filter `{name}`", did_you_mean(name, FILTERS))
 
 
 def row_of_test(name: str) -> Row:
-    """The row of a test. Raises ExpressionError with what to write instead."""
+    """The row of a test. Raises Refused with what to write instead."""
     if name in TESTS:
         return TESTS[name]
     if name in UNSUPPORTED_TESTS:
-        raise ExpressionError("unknown-test", f"the test `{name}` is not supported", UNSUPPORTED_TESTS[name])
-    raise ExpressionError("unknown-test", f"there is no test `{name}`", did_you_mean(name, TESTS))
+        raise Refused("unknown-test", f"the test `{name}` is not supported", UNSUPPORTED_TESTS[name])
+    raise Refused("unknown-test", f"there is no test `{name}`", did_you_mean(name, TESTS))
 
 
 class Use:
@@ -87,25 +87,23 @@ class Use:
         more = list(args[len(positional) :])
         if more and not self._row.rest:
             at_most = f"at most {len(positional)}" if positional else "none"
-            raise ExpressionError(
-                "filter-argument", f"`{self.name}` has too many arguments, it takes {at_most}", self._usage()
-            )
+            raise Refused("filter-argument", f"`{self.name}` has too many arguments, it takes {at_most}", self._usage())
         self._rest = more
         known = {parameter.name for parameter in parameters}
         for keyword in keywords:
             assert isinstance(keyword, nodes.Keyword)  # the annotation of Jinja2's nodes says Pair
             if keyword.key in self._arguments:
-                raise ExpressionError("filter-argument", f"`{self.name}` is given `{keyword.key}` twice", self._usage())
+                raise Refused("filter-argument", f"`{self.name}` is given `{keyword.key}` twice", self._usage())
             if keyword.key in known:
                 self._arguments[keyword.key] = keyword.value
             elif self._row.rest and self._row.name in ("map", "select", "reject", "selectattr", "rejectattr"):
                 self._keywords.append(keyword)
             else:
                 help_text = did_you_mean(keyword.key, known, self._usage())
-                raise ExpressionError("filter-argument", f"`{self.name}` has no argument `{keyword.key}`", help_text)
+                raise Refused("filter-argument", f"`{self.name}` has no argument `{keyword.key}`", help_text)
         for parameter in parameters:
             if parameter.default is REQUIRED and parameter.name not in self._arguments:
-                raise ExpressionError("filter-argument", f"`{self.name}` needs `{parameter.name}`", self._usage())
+                raise Refused("filter-argument", f"`{self.name}` needs `{parameter.name}`", self._usage())
 
     def _usage(self) -> str:
         return f"write {self._row.signature}"
@@ -120,7 +118,7 @@ class Use:
                 case Optional():
                     self._value = self._translator.consumed(self._subject, self._node)
                 case None:
-                    raise ExpressionError("filter-argument", f"`{self.name}` needs an argument", self._usage())
+                    raise Refused("filter-argument", f"`{self.name}` needs an argument", self._usage())
                 case node:
                     self._value = self._translator.value(node)
         return self._value
@@ -132,7 +130,7 @@ class Use:
             case Value() as value:
                 return Optional(value.code, value.type, self.source(), present=True, simple=value.simple)
             case None:
-                raise ExpressionError("filter-argument", f"`{self.name}` needs an argument", self._usage())
+                raise Refused("filter-argument", f"`{self.name}` needs an argument", self._usage())
             case node:
                 return self._translator.optional(node)
 
@@ -151,7 +149,7 @@ class Use:
             return default
         value = constant_of(self._arguments[name])
         if value is NOT_CONSTANT:
-            raise ExpressionError(
+            raise Refused(
                 "filter-argument",
                 f"`{self.name}`: `{name}` must be written as a constant, it cannot come from data",
             )
@@ -181,7 +179,7 @@ class Use:
         elif isinstance(path, str) and path:
             steps = [int(step) if step.isdigit() else step for step in path.split(".")]
         else:
-            raise ExpressionError("filter-argument", f"`{self.name}`: the attribute must be a quoted name")
+            raise Refused("filter-argument", f"`{self.name}`: the attribute must be a quoted name")
         at = Place(Optional(of.code, of.type, "item", present=True), strict=False)
         for step in steps:
             if isinstance(step, str):
@@ -207,7 +205,7 @@ class Use:
         """The name and the arguments of the filter or test to apply; what is not constant is bound before the loop."""
         chosen = constant_of(self._rest[0]) if self._rest else None
         if not isinstance(chosen, str):
-            raise ExpressionError("filter-argument", f"`{name}` needs the quoted name of {what} as its first argument")
+            raise Refused("filter-argument", f"`{name}` needs the quoted name of {what} as its first argument")
         return (
             chosen,
             [self._outside(n) for n in self._rest[1:]],

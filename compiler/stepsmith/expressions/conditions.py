@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import ScalarNode
+from stepsmith.expressions.parsing import parse_expression
 from stepsmith.expressions.places import Places, places_of
-from stepsmith.expressions.syntax import Template, parse_expression, split
+from stepsmith.expressions.splitting import split
+from stepsmith.expressions.tree import Template
 from stepsmith.source import SourceFile
 
 # A quoted text, an operator of another language, a word of another language.

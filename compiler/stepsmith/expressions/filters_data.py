@@ -17,7 +17,7 @@ from stepsmith.expressions.uses import (
     subject_items,
 )
 from stepsmith.expressions.values import (
-    ExpressionError,
+    Refused,
     Optional,
     Value,
     either,
@@ -102,9 +102,9 @@ def round_(call: Call) -> Value:
     if method == "common":
         return Value(j.call("round", value.code, j.constant(digits)), type_)
     if method not in ("ceil", "floor"):
-        raise ExpressionError("filter-argument", f"round: the method is common, ceil or floor, not {method!r}")
+        raise Refused("filter-argument", f"round: the method is common, ceil or floor, not {method!r}")
     if abs(digits) > 15:
-        raise ExpressionError("filter-argument", "round: the precision is too large")
+        raise Refused("filter-argument", "round: the precision is too large")
     if digits == 0:
         return Value(j.call(method, value.code), type_)
     factor = j.constant(10 ** abs(digits))
@@ -169,7 +169,7 @@ def dictsort(call: Call) -> Value:
     pairs = items(call)
     by = literal_text(call, "by")
     if by not in ("key", "value"):
-        raise ExpressionError("filter-argument", f"dictsort: by is 'key' or 'value', not {by!r}")
+        raise Refused("filter-argument", f"dictsort: by is 'key' or 'value', not {by!r}")
     sensitive, backwards = literal_boolean(call, "case_sensitive"), literal_boolean(call, "reverse")
     name, pair = parameter(call, ListType())
     of = j.index(pair.code, j.constant(0 if by == "key" else 1))

@@ -19,7 +19,7 @@ from stepsmith.expressions.uses import (
     wrapped,
 )
 from stepsmith.expressions.values import (
-    ExpressionError,
+    Refused,
     Optional,
     Value,
     boolean,
@@ -212,7 +212,7 @@ def all_(call: Call) -> Value:
 def range_(call: Call) -> Value:
     numbers = [call.subject(), *call.rest()]
     if len(numbers) > 3:
-        raise ExpressionError("filter-argument", "range takes at most three numbers")
+        raise Refused("filter-argument", "range takes at most three numbers")
     for number in numbers:
         expect(number, "range", "number")
     low, high = (Value(j.constant(0)), numbers[0]) if len(numbers) == 1 else numbers[:2]
@@ -224,7 +224,7 @@ def range_(call: Call) -> Value:
 
 def _stepped(call: Call, low: Value, high: Value, step: Value) -> Value:
     if not step.simple or not step.code.text.lstrip("-").isdigit() or int(step.code.text) == 0:
-        raise ExpressionError("filter-argument", "range: the step must be written as a whole number other than 0")
+        raise Refused("filter-argument", "range: the step must be written as a whole number other than 0")
 
     def write(start: Value) -> Value:
         name, at = parameter(call, INTEGER)

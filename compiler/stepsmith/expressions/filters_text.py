@@ -18,7 +18,7 @@ from stepsmith.expressions.uses import (
     subject_items,
     subject_text,
 )
-from stepsmith.expressions.values import ExpressionError, Value, as_text, expect, mismatch, required_text
+from stepsmith.expressions.values import Refused, Value, as_text, expect, mismatch, required_text
 
 
 def upper(call: Call) -> Value:
@@ -48,7 +48,7 @@ def trim(call: Call) -> Value:
     if chars is None:
         return Value(j.helper("trim", text.code), TEXT, text.total)
     if not isinstance(chars, str) or not chars:
-        raise ExpressionError("filter-argument", f"{call.name}: `chars` must be a quoted text that is not empty")
+        raise Refused("filter-argument", f"{call.name}: `chars` must be a quoted text that is not empty")
     either_end = regexes.any_of(chars)
     pattern = j.regex(f"^{either_end}+|{either_end}+$")
     return Value(j.call("replace", text.code, pattern, j.constant("")), TEXT, text.total)
@@ -57,7 +57,7 @@ def trim(call: Call) -> Value:
 def replace(call: Call) -> Value:
     text, old, new = subject_text(call), argument_text(call, "old"), argument_text(call, "new")
     if known_text(old) == "":
-        raise ExpressionError("filter-argument", "replace: the text to replace is empty")
+        raise Refused("filter-argument", "replace: the text to replace is empty")
     if call.given("count") and call.literal("count") is not None:
         count = literal_integer(call, "count", -1)
         code = j.helper("replace_some", text.code, old.code, new.code, j.constant(count))
@@ -104,7 +104,7 @@ def split(call: Call) -> Value:
         return let(call, Value(j.helper("trim", text.code), TEXT, text.total), words)
     separator = required_text(separator, "split's separator")
     if known_text(separator) == "":
-        raise ExpressionError("filter-argument", "split: the separator is empty", "for the characters use `| list`")
+        raise Refused("filter-argument", "split: the separator is empty", "for the characters use `| list`")
     return Value(j.call("split", text.code, separator.code), ListType(TEXT), text.total and separator.total)
 
 
@@ -113,7 +113,7 @@ def truncate(call: Call) -> Value:
     end, leeway = literal_text(call, "end"), call.literal("leeway")
     spare = 5 if leeway is None else literal_integer(call, "leeway", 0)
     if length < len(end):
-        raise ExpressionError("filter-argument", f"truncate: the length must be at least that of the end, {len(end)}")
+        raise Refused("filter-argument", f"truncate: the length must be at least that of the end, {len(end)}")
     kill = literal_boolean(call, "killwords")
     arguments = [j.constant(length), j.constant(kill), j.constant(end), j.constant(spare)]
     return Value(j.helper("truncate", subject_text(call).code, *arguments), TEXT)
@@ -185,9 +185,7 @@ def _group(match: j.Code, number: int) -> j.Code:
 def regex_findall(call: Call) -> Value:
     pattern = regexes.read(literal_text(call, "pattern"), **_flags(call))
     if pattern.groups > 1:
-        raise ExpressionError(
-            "regex-not-supported", "regex_findall takes at most one group", "write (?:…) for the others"
-        )
+        raise Refused("regex-not-supported", "regex_findall takes at most one group", "write (?:…) for the others")
     matches = j.call("match", subject_text(call).code, pattern.code)
     name = call.fresh()
     one = j.variable(name)

@@ -123,7 +123,12 @@ def path(base: str, *names: str) -> str:
 
 def verbatim(text: str) -> Code:
     """JSONata that another part of the compiler chose, such as the place of a step's output."""
-    return Code(text) if _SIMPLE_PATH.fullmatch(text) else Code(f"({text})")
+    return Code(text) if is_path(text) else Code(f"({text})")
+
+
+def is_path(text: str) -> bool:
+    """Whether JSONata is only a variable and names behind it, which cannot fail and is cheap to write twice."""
+    return _SIMPLE_PATH.fullmatch(text) is not None
 
 
 def variable(name: str) -> Code:

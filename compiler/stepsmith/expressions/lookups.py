@@ -22,7 +22,7 @@ from stepsmith.expressions.types import (
     property_names,
     union,
 )
-from stepsmith.expressions.values import Doubt, ExpressionError, Optional, Value, expect, mismatch
+from stepsmith.expressions.values import Doubt, Refused, Optional, Value, expect, mismatch
 
 _SLUGS = {"step": "unknown-step", "variable": "unknown-variable", "input property": "unknown-input"}
 
@@ -42,12 +42,12 @@ def place(value: Value, label: str) -> Place:
     return Place(Optional(value.code, value.type, label, present=True, simple=value.simple))
 
 
-def unknown_member(noun: str, name: str, known: tuple[str, ...], label: str) -> ExpressionError:
+def unknown_member(noun: str, name: str, known: tuple[str, ...], label: str) -> Refused:
     """The refusal of a name that its namespace or its closed object does not have."""
     slug = _SLUGS.get(noun, "unknown-property")
     message = f'there is no {noun} "{name}"' if slug != "unknown-property" else f'{label} has no property "{name}"'
     listed = f"it has {one_of(known)}" if slug == "unknown-property" else f"there is {one_of(known)}"
-    return ExpressionError(slug, message, did_you_mean(name, known, listed if known else ""))
+    return Refused(slug, message, did_you_mean(name, known, listed if known else ""))
 
 
 def property_of(at: Place, name: str) -> Place:
@@ -59,7 +59,7 @@ def property_of(at: Place, name: str) -> Place:
         names = property_names(base.type)
         if names or "object" in kinds(base.type):
             raise unknown_member(at.noun, name, names, base.label)
-        raise ExpressionError(
+        raise Refused(
             "unknown-property",
             f'{base.label} is {describe(base.type)} and has no property "{name}"',
             "take an item first, as in x[0], or one of every item with `| map(attribute=…)`"
@@ -93,9 +93,7 @@ def item_of(at: Place, key: Value, source: str) -> Place:
     if key.only("number") and not (kinds(base.type) & {"array", "string"}):
         raise mismatch(f"{base.label} is {describe(base.type)}, its properties have names", "write x['name']")
     if key.only("string") and not kinds(base.type) & {"object"}:
-        raise ExpressionError(
-            "unknown-property", f"{base.label} is {describe(base.type)} and has no properties", "write x[0]"
-        )
+        raise Refused("unknown-property", f"{base.label} is {describe(base.type)} and has no properties", "write x[0]")
     if isinstance(base.type, ListType) and key.simple and key.only("number"):
         code = j.index(base.code, key.code)
     elif kinds(base.type) == {"object"} and key.only("string"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jinja2 import nodes
 
 from stepsmith.expressions.scope import Path, Scope
-from stepsmith.expressions.syntax import Template, chain_of
+from stepsmith.expressions.tree import Template, chain_of
 
 
 def narrow(scope: Scope, condition: Template, truth: bool) -> Scope:

@@ -15,7 +15,7 @@ from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from stepsmith.expressions import jsonata as j
-from stepsmith.expressions.values import ExpressionError
+from stepsmith.expressions.values import Refused
 
 _CLASSES = {
     ops.CATEGORY_DIGIT: "0-9",
@@ -48,8 +48,8 @@ class Replacement:
     references: bool
 
 
-def _refused(why: str, help_text: str = "") -> ExpressionError:
-    return ExpressionError("regex-not-supported", f"this pattern cannot be translated: {why}", help_text)
+def _refused(why: str, help_text: str = "") -> Refused:
+    return Refused("regex-not-supported", f"this pattern cannot be translated: {why}", help_text)
 
 
 def read(
@@ -58,7 +58,7 @@ def read(
     """The pattern for JSONata. `capture=False` makes its groups non-capturing, `start` ties it to the beginning of
     the text.
 
-    Raises ExpressionError for what is no pattern or has no exact counterpart.
+    Raises Refused for what is no pattern or has no exact counterpart.
     """
     if len(pattern) > _LONGEST:
         raise _refused("it is too long")
@@ -68,7 +68,7 @@ def read(
             warnings.simplefilter("ignore")
             parsed = _parser.parse(pattern, flags)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ExpressionError("regex-not-supported", f"this is no regular expression: {error}") from None
+        raise Refused("regex-not-supported", f"this is no regular expression: {error}") from None
     given = parsed.state.flags & ~(flags | re.UNICODE)
     if given:
         raise _refused("it has inline flags", "write ignorecase=true or multiline=true")
@@ -199,14 +199,12 @@ def group_number(reference: str | None, groups: int) -> int:
     found = re.fullmatch(r"\\(?:g<(\d{1,2})>|(\d{1,2}))", reference or "")
     number = int(found[1] or found[2]) if found else -1
     if not 0 <= number <= groups:
-        raise ExpressionError(
-            "filter-argument", "regex_search: what follows the pattern must name its groups", r"write '\\1'"
-        )
+        raise Refused("filter-argument", "regex_search: what follows the pattern must name its groups", r"write '\\1'")
     return number
 
 
 def replacement(text: str, groups: int) -> Replacement:
-    r"""A replacement with Python's `\1` and `\g<1>`. Raises ExpressionError where engines read one differently."""
+    r"""A replacement with Python's `\1` and `\g<1>`. Raises Refused where engines read one differently."""
     written, plain, references = "", "", False
     at = 0
     while at < len(text):
@@ -246,9 +244,7 @@ def date_picture(text: str) -> str:
         if char == "%":
             code = text[at + 1 : at + 2]
             if code not in _PICTURE:
-                raise ExpressionError(
-                    "filter-argument", f"date_format: %{code} is not supported", "use %Y %m %d %H %M %S %%"
-                )
+                raise Refused("filter-argument", f"date_format: %{code} is not supported", "use %Y %m %d %H %M %S %%")
             picture += _PICTURE[code]
             at += 1
         else:

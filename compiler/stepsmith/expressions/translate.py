@@ -24,9 +24,9 @@ from stepsmith.expressions.helpers import RESERVED_PREFIX
 from stepsmith.expressions.lookups import Place, item_of, property_of, unknown_member
 from stepsmith.expressions.narrowing import narrow_by
 from stepsmith.expressions.scope import Binding, Path, Presence, Scope
-from stepsmith.expressions.syntax import Expression, Template, chain_of
+from stepsmith.expressions.tree import Expression, Template, chain_of
 from stepsmith.expressions.types import ANY, NULL, TEXT, Type, describe, type_of
-from stepsmith.expressions.values import Doubt, ExpressionError, Optional, Value
+from stepsmith.expressions.values import Doubt, Refused, Optional, Value
 from stepsmith.source import Span
 
 
@@ -181,11 +181,11 @@ class Translator:
     def _reporting(self, node: nodes.Node, span: Span | None = None) -> Iterator[None]:
         try:
             yield
-        except ExpressionError as refusal:
+        except Refused as refusal:
             place = span or self._refusal_span(refusal, node)
             self._diagnostics.error(refusal.slug, refusal.message, place, refusal.help)
 
-    def _refusal_span(self, refusal: ExpressionError, node: nodes.Node) -> Span:
+    def _refusal_span(self, refusal: Refused, node: nodes.Node) -> Span:
         if refusal.slug.startswith("unknown-") and isinstance(node, nodes.Getattr | nodes.Getitem):
             return self._expression.step_span(node)
         return self._expression.span_of(node)
@@ -269,22 +269,22 @@ class Translator:
             case nodes.Call():
                 return self._call(node)
             case _:
-                raise ExpressionError("expression-not-supported", "this is not supported in an expression")
+                raise Refused("expression-not-supported", "this is not supported in an expression")
 
     def _constant(self, value: object) -> Value:
         match value:
             case bool() | str() | None:
                 return v.constant(value, type_of(value) if value is not None else NULL)
             case int() if abs(value) > j.LARGEST_INTEGER:
-                raise ExpressionError(
+                raise Refused(
                     "big-integer", f"{value} is beyond what a JSON number holds exactly (2^53)", "write it as text"
                 )
             case float() if not math.isfinite(value):
-                raise ExpressionError("big-integer", "this number is too large", "write it as text")
+                raise Refused("big-integer", "this number is too large", "write it as text")
             case int() | float():
                 return v.constant(value, type_of(value))
             case _:
-                raise ExpressionError("expression-not-supported", "this constant is not supported")
+                raise Refused("expression-not-supported", "this constant is not supported")
 
     def _dict(self, node: nodes.Dict) -> Value:
         pairs: list[tuple[Value, str | None, Value]] = []
@@ -292,9 +292,7 @@ class Translator:
         for pair in node.items:
             key, value = self.value(pair.key), self.value(pair.value)
             if not key.may("string"):
-                raise ExpressionError(
-                    "object-key", f"the key of an object is text, this is {describe(key.type)}", "quote it"
-                )
+                raise Refused("object-key", f"the key of an object is text, this is {describe(key.type)}", "quote it")
             name = pair.key.value if isinstance(pair.key, nodes.Const) else None
             if name is None:
                 key = v.required_text(key, "the key of an object")
@@ -323,9 +321,7 @@ class Translator:
         match node:
             case nodes.Getattr():
                 if node.attr.startswith("__"):
-                    raise ExpressionError(
-                        "unknown-property", f"{node.attr} is no data", "names of data do not begin with __"
-                    )
+                    raise Refused("unknown-property", f"{node.attr} is no data", "names of data do not begin with __")
                 return self._proven(node, property_of(self._base(node.node), node.attr))
             case nodes.Getitem(arg=nodes.Const(value=str() as name)):
                 return self._proven(node, property_of(self._base(node.node), name))
@@ -374,20 +370,21 @@ class Translator:
     def _bound(self, binding: Binding, path: Path) -> Place:
         label = _shown(path)
         if binding.presence is Presence.NEVER:
-            raise ExpressionError("never-available", f"{label} is never there at this place", binding.absent)
+            raise Refused("never-available", f"{label} is never there at this place", binding.absent)
         if binding.code is None:
             names = one_of(f"{label}.{name}" for name in (binding.members or ()))
-            raise ExpressionError("not-a-value", f"{label} has no value of its own", f"read {names}" if names else "")
+            raise Refused("not-a-value", f"{label} has no value of its own", f"read {names}" if names else "")
         sure = binding.presence is Presence.ALWAYS or path in self._scope.proven
         doubt = None if sure else Doubt(binding.absent or "it is not always set", binding.strict)
-        read = Optional(j.verbatim(binding.code), binding.type, label, sure, doubt)
+        code = j.verbatim(binding.code)
+        read = Optional(code, binding.type, label, sure, doubt, simple=j.is_path(binding.code))
         return Place(read, binding.strict, binding.noun)
 
-    def _unknown_name(self, name: str) -> ExpressionError:
+    def _unknown_name(self, name: str) -> Refused:
         help_text = did_you_mean(name, self._scope.names)
         if not help_text:
             help_text = f"if it is text, quote it: '{name}'; names that exist here: {one_of(self._scope.names)}"
-        return ExpressionError("unknown-name", f'there is no "{name}" here', help_text)
+        return Refused("unknown-name", f'there is no "{name}" here', help_text)
 
     # --- operators
 
@@ -484,7 +481,7 @@ class Translator:
         if isinstance(node, nodes.Sub):
             self._refuse_hyphen(node)
         if isinstance(node, nodes.Pow) and isinstance(node.left, nodes.Pow | nodes.Neg):
-            raise ExpressionError(
+            raise Refused(
                 "ambiguous-power",
                 "Jinja2 and Python group this power differently",
                 "compute the left side in a `set:` step, or multiply",
@@ -510,7 +507,7 @@ class Translator:
             return
         else:
             text = f"'{name}'"
-        raise ExpressionError("hyphen-in-name", f'"{name}" is read as a subtraction', f"write {text}")
+        raise Refused("hyphen-in-name", f'"{name}" is read as a subtraction', f"write {text}")
 
     def _negative(self, node: nodes.Neg) -> Value:
         constant = node.node.value if isinstance(node.node, nodes.Const) else None
@@ -520,7 +517,7 @@ class Translator:
 
     def _conditional(self, node: nodes.CondExpr) -> Value:
         if node.expr2 is None:
-            raise ExpressionError(
+            raise Refused(
                 "if-without-else", "an `if` in an expression needs an `else`", "write `a if condition else b`"
             )
         test = self.condition(node.test)
@@ -538,7 +535,7 @@ class Translator:
         if step is not None and not (isinstance(step, nodes.Const) and step.value in (1, None)):
             backwards = isinstance(step, nodes.Neg) and isinstance(step.node, nodes.Const) and step.node.value == 1
             if not backwards or bounds.start is not None or bounds.stop is not None:
-                raise ExpressionError(
+                raise Refused(
                     "slice-step", "slice steps other than 1, or a plain [::-1], are not supported", "use `| batch(n)`"
                 )
             v.expect(value, "[::-1]", "array", "string")
@@ -561,7 +558,7 @@ class Translator:
 
     def _refuse_stars(self, node: nodes.Filter | nodes.Test | nodes.Call) -> None:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise ExpressionError("unknown-function", "`*` and `**` are not supported in calls", "write each argument")
+            raise Refused("unknown-function", "`*` and `**` are not supported in calls", "write each argument")
 
     def _call(self, node: nodes.Call) -> Value:
         self._refuse_stars(node)
@@ -569,18 +566,18 @@ class Translator:
         if isinstance(target, nodes.Getattr):
             if target.attr not in METHODS:
                 help_text = UNSUPPORTED_METHODS.get(target.attr) or did_you_mean(target.attr, METHODS, "use a filter")
-                raise ExpressionError("unknown-function", f".{target.attr}() cannot be called here", help_text)
+                raise Refused("unknown-function", f".{target.attr}() cannot be called here", help_text)
             row = METHODS[target.attr]
             return self.written(Use(self, row, target.attr, node, target.node, node.args, node.kwargs), node)
         if not isinstance(target, nodes.Name) or target.name not in FUNCTIONS:
             name = target.name if isinstance(target, nodes.Name) else "this"
             help_text = did_you_mean(name, FUNCTIONS, f"there is {one_of(FUNCTIONS, 20)}")
-            raise ExpressionError("unknown-function", f"there is no function `{name}`", help_text)
+            raise Refused("unknown-function", f"there is no function `{name}`", help_text)
         row = FUNCTIONS[target.name]
         if not row.takes:
             return self.written(Use(self, row, target.name, node, None, node.args, node.kwargs), node)
         if not node.args:
-            raise ExpressionError("filter-argument", f"`{target.name}` needs an argument", f"write {target.name}(x)")
+            raise Refused("filter-argument", f"`{target.name}` needs an argument", f"write {target.name}(x)")
         return self.written(Use(self, row, target.name, node, node.args[0], node.args[1:], node.kwargs), node)
 
 

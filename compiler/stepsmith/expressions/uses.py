@@ -9,7 +9,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.table import Call
 from stepsmith.expressions.types import ListType, TextType, Type
 from stepsmith.expressions.values import (
-    ExpressionError,
+    Refused,
     Optional,
     Value,
     as_text,
@@ -105,7 +105,7 @@ def literal_text(call: Call, name: str) -> str:
     """A literal argument that must be text."""
     value = call.literal(name)
     if not isinstance(value, str):
-        raise ExpressionError("filter-argument", f"{call.name}: `{name}` must be a quoted text")
+        raise Refused("filter-argument", f"{call.name}: `{name}` must be a quoted text")
     return value
 
 
@@ -114,7 +114,7 @@ def literal_integer(call: Call, name: str, least: int | None = None) -> int:
     value = call.literal(name)
     if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
         what = "a whole number" if least is None else f"a whole number from {least} up"
-        raise ExpressionError("filter-argument", f"{call.name}: `{name}` must be {what}")
+        raise Refused("filter-argument", f"{call.name}: `{name}` must be {what}")
     return value
 
 
@@ -122,7 +122,7 @@ def literal_boolean(call: Call, name: str) -> bool:
     """A literal argument that must be true or false."""
     value = call.literal(name)
     if not isinstance(value, bool):
-        raise ExpressionError("filter-argument", f"{call.name}: `{name}` must be true or false")
+        raise Refused("filter-argument", f"{call.name}: `{name}` must be true or false")
     return value
 
 

@@ -33,7 +33,7 @@ from stepsmith.expressions.types import (
 PLAIN = frozenset({"string", "number", "boolean", "null"})
 
 
-class ExpressionError(Exception):
+class Refused(Exception):  # noqa: N818 - a signal inside of a translation, never seen outside
     """A part of an expression that cannot be translated; the translator reports it at the part's place."""
 
     def __init__(self, slug: str, message: str, help_text: str = "") -> None:
@@ -95,8 +95,8 @@ def needed(reference: Optional) -> Value:
     return Value(j.helper("need", reference.code, j.constant(reference.label)), reference.type)
 
 
-def mismatch(message: str, help_text: str = "") -> ExpressionError:
-    return ExpressionError("type-mismatch", message, help_text)
+def mismatch(message: str, help_text: str = "") -> Refused:
+    return Refused("type-mismatch", message, help_text)
 
 
 def expect(value: Value, what: str, *names: str, help_text: str = "") -> None:
