@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,9 +42,11 @@ class SourceFile:
     text: str = field(repr=False)
 
     @cached_property
-    def _starts(self) -> list[int]:
+    def _starts(self) -> array[int]:
         """The offset at which each line begins. `\\r\\n`, `\\n` and a lone `\\r` end a line, as in YAML."""
-        return [0, *(end.end() for end in _LINE_END.finditer(self.text))]
+        starts = array("L", [0])
+        starts.extend(end.end() for end in _LINE_END.finditer(self.text))
+        return starts
 
     def line(self, number: int) -> str:
         """The text of line `number` (from 1) without its end; empty past the end of the file."""

@@ -153,7 +153,8 @@ class _Builder:
                     self._problems.several_documents(self._position(start_of(event)))
                     break
         if self._root is None or _is_nothing(self._root):
-            self._problems.empty()
+            if documents < 2:
+                self._problems.empty()
             return None
         return self._root
 

@@ -90,8 +90,10 @@ class ParserText:
         return min(self._written_at[nearest] + index - self._parsed_at[nearest], len(self.source.text))
 
     def position(self, mark: Mark) -> Position:
-        if self._by_offset:
-            return self.source.position(self.written(mark.index))
+        index = mark.index
+        # libyaml puts the end of the text on a line of its own.
+        if self._by_offset or index >= len(self.text):
+            return self.source.position(self.written(index))
         return Position(mark.line + 1, mark.column + 1)
 
     def at(self, mark: Mark, length: int) -> str:

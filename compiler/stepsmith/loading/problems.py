@@ -91,7 +91,7 @@ class Problems:
 
     def tag(self, tag: str, tagged_text: str, span: Span) -> None:
         standard = tag.removeprefix(_STANDARD_TAG) if tag.startswith(_STANDARD_TAG) else ""
-        shown = f"!!{standard}" if standard else tag
+        shown = shortened(f"!!{standard}" if standard else tag)
         if standard in _SCALAR_TAGS:
             help_text = 'remove it; quote a value to make it text, as in "1"'
         else:
