@@ -14,25 +14,26 @@ AwsClient: TypeAlias = Any
 
 
 class Clients(Protocol):
-    """Hands out the client of a service by boto3's name for it."""
+    """Hands out the client of a service by boto3's name for it, in the deployment's region or another."""
 
-    def get(self, service: str) -> AwsClient: ...
+    def get(self, service: str, region: str | None = None) -> AwsClient: ...
 
 
 class BotoClients:
-    """One boto3 client per service, with short connect times and standard retries."""
+    """One boto3 client per service and region, with short connect times and standard retries."""
 
     def __init__(self) -> None:
-        self._clients: dict[str, AwsClient] = {}
+        self._clients: dict[tuple[str, str | None], AwsClient] = {}
 
-    def get(self, service: str) -> AwsClient:
-        if service not in self._clients:
+    def get(self, service: str, region: str | None = None) -> AwsClient:
+        key = (service, region)
+        if key not in self._clients:
             import boto3  # type: ignore[import-untyped]
             from botocore.config import Config  # type: ignore[import-untyped]
 
             config = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
-            self._clients[service] = boto3.client(service, config=config)
-        return self._clients[service]
+            self._clients[key] = boto3.client(service, region_name=region, config=config)
+        return self._clients[key]
 
     def clear(self) -> None:
         self._clients.clear()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
 import re
 import socket
 import ssl
@@ -20,6 +21,8 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import cast
 from urllib.parse import SplitResult, urljoin, urlsplit
+
+from pydantic import JsonValue
 
 from stepsmith_functions.runtime.addresses import allowed
 from stepsmith_functions.runtime.context import ActionContext, Clock
@@ -278,6 +281,21 @@ def client_of(context: ActionContext, *, seconds: float = LONGEST_CALL) -> HttpC
         allow_private=context.settings.allow_private_addresses,
         seconds=min(seconds, left),
     )
+
+
+def value_of(answer: Answer) -> JsonValue:
+    """The body as a value where the answer says it is JSON and it is, else as text."""
+    if re.match(r"application/([\w.-]+\+)?json\b", answer.headers.get("content-type", "")):
+        try:
+            value: JsonValue = json.loads(answer.text, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            return answer.text
+        return value
+    return answer.text
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
 
 
 def error_of(answer: Answer, clock: Clock) -> HttpClientError | HttpServerError | HttpThrottled:

@@ -22,6 +22,8 @@ class Settings:
     """FILE_ROOTS: folders in which actions may touch files, separated as in PATH; none by default."""
     default_instance: str | None = None
     """DEFAULT_INSTANCE_ID: the instance for actions that work on a machine."""
+    kill_document: str | None = None
+    """KILL_PROCESS_DOCUMENT: the SSM document that ends a process; absent, AWS-RunShellScript is used."""
     alerts_sender: str | None = None
     """ALERTS_SENDER: the SES identity that e-mails come from."""
     allow_private_addresses: bool = False
@@ -46,6 +48,7 @@ class Settings:
             data_bucket=text("DATA_BUCKET"),
             file_roots=tuple(root for root in (text("FILE_ROOTS") or "").split(os.pathsep) if root),
             default_instance=text("DEFAULT_INSTANCE_ID"),
+            kill_document=text("KILL_PROCESS_DOCUMENT"),
             alerts_sender=text("ALERTS_SENDER"),
             allow_private_addresses=(text("ALLOW_PRIVATE_ADDRESSES") or "").lower() == "true",
             signing_secret=text("WEBHOOK_SIGNING_SECRET"),
