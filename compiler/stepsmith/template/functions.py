@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from stepsmith.catalog import ActionSignature, Permission
@@ -14,16 +14,22 @@ RUNTIME_POLICY: Final = "ActionRuntimePolicy"
 """The user's managed policy with what every action needs: to keep the history and large results."""
 RETENTION: Final = "LogRetentionDays"
 
+SECRETS_PREFIX: Final = "stepsmith/"
+"""What stands before NAME in Secrets Manager for `secrets.NAME`: the handlers' own default."""
 
-def function_resources(action: ActionSignature, catalogue: str) -> Iterator[Resource]:
-    """The function of `action` and its log group; `catalogue` is the file that describes the action."""
+
+def function_resources(action: ActionSignature, catalogue: str, secrets: Iterable[str]) -> Iterator[Resource]:
+    """The function of `action` and its log group.
+
+    `catalogue` is the file that describes the action; `secrets` are those that some workflow passes to it.
+    """
     name = action.function_id
     logs = f"{name.removesuffix('Function')}Logs"
-    yield Resource(name, f"{catalogue} ({action.name})", _function(action, logs))
+    yield Resource(name, f"{catalogue} ({action.name})", _function(action, logs, sorted(secrets)))
     yield Resource(logs, catalogue, log_group(f"/aws/lambda/${{AWS::StackName}}/{action.name}"))
 
 
-def _function(action: ActionSignature, logs: str) -> dict[str, Value]:
+def _function(action: ActionSignature, logs: str, secrets: Sequence[str]) -> dict[str, Value]:
     properties: dict[str, Value] = {
         "Description": action.summary,
         "Handler": action.handler,
@@ -35,10 +41,19 @@ def _function(action: ActionSignature, logs: str) -> dict[str, Value]:
         variables = {key: sub(value) for key, value in sorted(action.environment.items())}
         properties["Environment"] = {"Variables": variables}
     policies: list[Value] = [ref(RUNTIME_POLICY)]
-    if action.permissions:
-        policies.append(policy(*(_statement(entry) for entry in action.permissions)))
+    statements = [_statement(entry) for entry in action.permissions]
+    if secrets:
+        statements.append(_statement(Permission(("secretsmanager:GetSecretValue",), tuple(map(_secret_arn, secrets)))))
+    if statements:
+        policies.append(policy(*statements))
     properties["Policies"] = policies
     return {"Type": "AWS::Serverless::Function", "Properties": properties}
+
+
+def _secret_arn(name: str) -> str:
+    # Secrets Manager ends an ARN with a hyphen and six characters of its own. Documented: "What's in a secret".
+    account = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}"
+    return f"{account}:secret:{SECRETS_PREFIX}{name}-??????"
 
 
 def _statement(entry: Permission) -> Value:

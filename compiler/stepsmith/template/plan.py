@@ -12,6 +12,9 @@ from typing import Final
 
 from stepsmith.catalog import ActionCatalog
 from stepsmith.diagnostics import Diagnostic, Diagnostics
+from stepsmith.expressions.syntax import references
+from stepsmith.model.steps import ActionStep
+from stepsmith.model.values import templates
 from stepsmith.source import SourceFile
 from stepsmith.template.functions import function_resources
 from stepsmith.template.machines import Deployable, TriggerRegistry, machine_resources
@@ -67,8 +70,9 @@ def difference(path: str, before: str, after: str) -> str:
 def _resources(
     workflows: tuple[Deployable, ...], catalog: ActionCatalog, catalogue: str, diagnostics: Diagnostics
 ) -> Iterator[Resource]:
+    secrets = _secrets_by_action(workflows)
     for action in catalog:
-        yield from function_resources(action, catalogue)
+        yield from function_resources(action, catalogue, secrets.get(action.name, ()))
     shared, owners = TriggerRegistry(), dict[str, Deployable]()
     for item in sorted(workflows, key=lambda entry: (entry.workflow.name, entry.source)):
         other = owners.setdefault(item.machine_id, item)
@@ -83,6 +87,20 @@ def _resources(
         yield from machine_resources(item, shared, diagnostics)
     if workflows:
         yield from shared.resources("workflows")
+
+
+def _secrets_by_action(workflows: Iterable[Deployable]) -> dict[str, set[str]]:
+    """The names of the secrets that steps pass to each action."""
+    found: dict[str, set[str]] = {}
+    for item in workflows:
+        for step in item.workflow.every_step():
+            if not isinstance(step, ActionStep):
+                continue
+            for template in templates(step.params):
+                for read in references(template):
+                    if read.root == "secrets" and read.path:
+                        found.setdefault(step.action, set()).add(str(read.path[0]))
+    return found
 
 
 def _check_names(template: Template, wanted: dict[str, Resource], diagnostics: Diagnostics) -> None:

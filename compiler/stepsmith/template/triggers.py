@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from stepsmith.diagnostics import Diagnostics
-from stepsmith.expressions.syntax import Expression, chain_of
+from stepsmith.expressions.tree import Expression, chain_of
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value, constant, templates
 from stepsmith.model.workflow import EventTrigger, ScheduleTrigger
 from stepsmith.source import Span

@@ -1,0 +1,75 @@
+"""The hand-written part of `template.yaml` agrees with the code that it deploys."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stepsmith_functions.actions.kill_process import SCRIPT, KillProcessParams
+from stepsmith_functions.history.items import TTL_ATTRIBUTE, table_definition
+from stepsmith_functions.runtime.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+class Loader(yaml.SafeLoader):
+    """Reads an intrinsic as the value that it is given."""
+
+
+def _argument(loader, _name, node):
+    if isinstance(node, yaml.ScalarNode):
+        return node.value
+    return loader.construct_sequence(node, deep=True)
+
+
+Loader.add_multi_constructor("!", _argument)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict:
+    return yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=Loader)
+
+
+def test_the_table_has_the_keys_that_the_history_uses(template):
+    properties = template["Resources"]["HistoryTable"]["Properties"]
+    wanted = table_definition("any")
+    assert {key: properties[key] for key in wanted if key != "TableName"} == {
+        key: value for key, value in wanted.items() if key != "TableName"
+    }
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
+
+
+def test_the_document_runs_the_script_of_kill_process(template):
+    content = template["Resources"]["KillProcessDocument"]["Properties"]["Content"]
+    first, *script = content["mainSteps"][0]["inputs"]["runCommand"]
+    assert first == "pid={{ ProcessId }} signal={{ Signal }}"
+    assert script == SCRIPT.splitlines()
+    signals = KillProcessParams.model_json_schema()["properties"]["signal"]["enum"]
+    assert content["parameters"]["Signal"]["allowedValues"] == signals
+
+
+def test_with_nothing_given_the_handlers_find_their_defaults(template):
+    given = {name: str(parameter.get("Default", "")) for name, parameter in template["Parameters"].items()}
+    settings = Settings.from_environment(
+        {
+            "FILE_ROOTS": given["FileRoots"],
+            "DEFAULT_INSTANCE_ID": given["DefaultInstanceId"],
+            "ALERTS_SENDER": given["AlertsSender"],
+            "ALLOW_PRIVATE_ADDRESSES": given["AllowPrivateAddresses"],
+            "WEBHOOK_SIGNING_SECRET": given["WebhookSigningSecret"],
+        }
+    )
+    assert settings == Settings()
+
+
+def test_every_parameter_says_what_it_is_for_and_has_a_default(template):
+    assert [name for name, found in template["Parameters"].items() if not found.get("Description")] == []
+    assert [name for name, found in template["Parameters"].items() if "Default" not in found] == []
+
+
+def test_the_layer_is_built_for_the_functions_processors_and_runtime(template):
+    layer, function = template["Resources"]["Dependencies"], template["Globals"]["Function"]
+    assert layer["Metadata"] == {"BuildMethod": function["Runtime"], "BuildArchitecture": "Architecture"}
+    assert function["Architectures"] == ["Architecture"]
+    assert layer["Properties"]["CompatibleRuntimes"] == [function["Runtime"]]
+    assert "boto3" not in (ROOT / layer["Properties"]["ContentUri"] / "requirements.txt").read_text(encoding="utf-8")
