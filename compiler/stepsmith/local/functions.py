@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from stepsmith.document import Json
+from stepsmith.engine.values import Json as Value
 from stepsmith.local.handlers import (
     Answer,
     Context,
@@ -66,7 +67,7 @@ class LocalFunctions:
             raise FunctionUnknownError(name if name.startswith("arn:") else self.arn(match["name"] if match else name))
         return self.by_name[match["name"]]
 
-    def invoke(self, name: str, event: Json, *, patience: float | None = None) -> Answer:
+    def invoke(self, name: str, event: Value, *, patience: float | None = None) -> Answer:
         """Calls the function synchronously with a copy of `event`.
 
         `patience` is for how many seconds the caller waits at most. Raises FunctionUnknownError.

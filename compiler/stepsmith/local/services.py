@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from stepsmith.document import Json
+from stepsmith.engine.values import Json as Value
 from stepsmith.local import casing
 
 _RESOURCE: Final = re.compile(
@@ -67,7 +68,7 @@ class Services:
     """The names of all services that boto3 knows."""
     _names: list[str] | None = field(default=None, init=False, repr=False)
 
-    def call(self, integration: Integration, arguments: Json) -> dict[str, Json]:
+    def call(self, integration: Integration, arguments: Value) -> dict[str, Json]:
         """The result of the integration's API call, spelt as Step Functions does. Raises ServiceError."""
         service, prefix, called = self._service(integration)
         client = self.client(service)
@@ -78,7 +79,7 @@ class Services:
         if not prefix:
             prefix = called = casing.java_service(model.service_id)
         shapes = model.operation_model(operation)
-        given: dict[str, Json] = dict(arguments) if isinstance(arguments, dict) else {}
+        given: dict[str, Value] = dict(arguments) if isinstance(arguments, Mapping) else {}
         if not integration.sdk:
             given = _with_texts(service, operation, given)
         try:
@@ -113,7 +114,7 @@ def _method(client: Any, operation: str) -> str:
     return next(method for method, name in methods.items() if name == operation)
 
 
-def _with_texts(service: str, operation: str, given: dict[str, Json]) -> dict[str, Json]:
+def _with_texts(service: str, operation: str, given: dict[str, Value]) -> dict[str, Value]:
     """Objects where the API wants a text become their JSON, as optimised integrations do for us."""
     for name in _TEXT_OR_OBJECT.get((service, operation), ()):
         if isinstance(given.get(name), (dict, list)):
@@ -125,7 +126,7 @@ def _with_texts(service: str, operation: str, given: dict[str, Json]) -> dict[st
     return given
 
 
-def _event_entry(entry: Json) -> Json:
+def _event_entry(entry: Value) -> Value:
     if isinstance(entry, dict) and isinstance(entry.get("Detail"), (dict, list)):
         return {**entry, "Detail": compact(entry["Detail"])}
     return entry
@@ -237,6 +238,6 @@ def _equal(left: str, right: str) -> bool:
     return casing.exception_name(left) == casing.exception_name(right)
 
 
-def compact(value: Json) -> str:
+def compact(value: Value) -> str:
     """JSON text as Step Functions writes it: no blanks, no escapes beyond JSON's own."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

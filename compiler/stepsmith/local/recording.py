@@ -1,0 +1,115 @@
+"""What handlers tell of their steps during a local run, kept in memory until the run's record is written.
+
+It answers the protocols of `stepsmith_functions.runtime.recording` and `invocation`, in place of the table, so that
+a handler and an action that reads the history find here what they find in a deployment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from stepsmith.engine import Clock
+from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
+from stepsmith_functions.runtime.recording import RecordedStep, RunReader, StepEnd, StepRecorder, StepStart
+from stepsmith_functions.runtime.recording import StepError as ToldError
+from stepsmith_functions.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+
+class HandlerClock:
+    """The time that handlers see. In virtual time their sleeps take none, and are counted in `slept`."""
+
+    def __init__(self, clock: Clock, *, virtual: bool) -> None:
+        self._clock = clock
+        self._virtual = virtual
+        self._skipped = 0.0
+        self.slept = 0.0
+        """Seconds that the present call has slept; the caller sets it back to 0 before each call."""
+
+    def now(self) -> datetime:
+        return self._clock.now() + timedelta(seconds=self.slept)
+
+    def elapsed(self) -> float:
+        return time.monotonic() + self._skipped
+
+    def sleep(self, seconds: float) -> None:
+        if not self._virtual:
+            time.sleep(max(seconds, 0))
+            return
+        self.slept += max(seconds, 0)
+        self._skipped += max(seconds, 0)
+
+
+class MemoryHistory:
+    """The steps of the runs of this process, by run and path."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, dict[str, StepRecord]] = {}
+
+    def recorder(self, settings: Settings) -> StepRecorder | None:  # noqa: ARG002 - the same for every setting
+        return self
+
+    def reader(self, settings: Settings) -> RunReader | None:  # noqa: ARG002
+        return self
+
+    def started(self, step: StepStart) -> None:
+        known = self._steps.get(step.run_id, {}).get(step.path)
+        self._keep(
+            StepRecord(
+                run_id=step.run_id,
+                step_id=step.step_id,
+                path=step.path,
+                status=StepStatus.RUNNING,
+                attempts=step.attempt + 1,
+                line=step.line,
+                action=step.action,
+                params=step.params,
+                started_at=known.started_at if known else step.started_at,
+                sequence=known.sequence if known else len(self._steps.get(step.run_id, {})),
+            )
+        )
+
+    def ended(self, step: StepEnd) -> None:
+        known = self._steps.get(step.run_id, {}).get(step.path)
+        if known is None:
+            return
+        error = StepError(step.error.type, step.error.message) if step.error else None
+        self._keep(
+            replace(
+                known,
+                status=StepStatus.FAILED if error else StepStatus.SUCCEEDED,
+                params=step.params,
+                output=step.output,
+                error=error,
+                ended_at=step.ended_at,
+            )
+        )
+
+    def _keep(self, step: StepRecord) -> None:
+        self._steps.setdefault(step.run_id, {})[step.path] = step
+
+    def steps(self, run_id: str) -> dict[str, StepRecord]:
+        """What was told of a run's steps, by path."""
+        return dict(self._steps.get(run_id, {}))
+
+    def steps_of_run(self, run_id: str) -> Sequence[RecordedStep]:
+        return [
+            RecordedStep(
+                step_id=step.step_id,
+                path=step.path,
+                action=step.action or "",
+                status=step.status.value,
+                attempts=step.attempts,
+                started_at=step.started_at,
+                ended_at=step.ended_at,
+                output=cast("JsonValue", step.output),
+                error=ToldError(step.error.type, step.error.message) if step.error else None,
+            )
+            for step in self._steps.get(run_id, {}).values()
+        ]
