@@ -1,0 +1,333 @@
+"""The steps of a run, read out of the history of its execution. Pure: no AWS, no clock.
+
+The desk uses it after a run on the laptop, the recorder for what handlers could not tell: steps without a handler,
+skipped steps, blocks, and whatever the history missed. Values come as they travelled through the machine; secrets
+never travel there.
+
+Of a step without `Output` of its own in the history (the last one of a machine, whose output is the run's) the
+output is what its handler answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from stepsmith_functions.history.origins import BLOCK, CONDITION, RAISE, SET, STEP, Origin, Origins, Way
+from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
+from stepsmith_functions.history.result import steps_in_order
+from stepsmith_functions.history.values import Json
+from stepsmith_functions.history.visits import Event, History, Visit, read_history
+
+_SPANNING: Final = ("Map", "Parallel")
+_PER_EVENT: Final = 1000
+"""Sequence numbers per event: room for the steps that were folded into one state."""
+
+
+def steps_from_history(events: Iterable[Event], origins: Origins, run_id: str) -> list[StepRecord]:
+    """The steps of the run in the order in which they started.
+
+    `events` are GetExecutionHistory's, from the first one on. States that `origins` does not know are passed over.
+    Raises ValueError for what is no event.
+    """
+    return steps_of(read_history(events), origins, run_id)
+
+
+def steps_of(history: History, origins: Origins, run_id: str) -> list[StepRecord]:
+    """The same for a history that was read."""
+    return _Rebuilder(history, origins, run_id).steps()
+
+
+def version_in(history: History) -> str | None:
+    """The workflow's version, which tasks are sent with their params."""
+    for visit in history.visits:
+        run = _member(_member(visit.parameters, "Payload"), "run")
+        if isinstance(version := _member(run, "version"), str):
+            return version
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A record and the visit that it came from."""
+
+    record: StepRecord
+    visit: Visit
+    around: tuple[tuple[str, str], ...]
+    """The blocks around it that no Map or Parallel stands for: the path in the origins, the path in the run."""
+
+
+@dataclass(eq=False, slots=True)
+class _Rebuilder:
+    history: History
+    origins: Origins
+    run_id: str
+    rounds: dict[str, int] = field(default_factory=dict)
+    """The current round of each `repeat`, by its path."""
+    paths: dict[int, str] = field(default_factory=dict)
+    """The path of each visit, by its id."""
+    blocks: dict[str, Origin] = field(default_factory=dict)
+    """The blocks that no Map or Parallel stands for, by their path in the origins."""
+
+    def __post_init__(self) -> None:
+        spanning = {visit.state for visit in self.history.visits if visit.kind in _SPANNING}
+        for state, origin in self.origins.states.items():
+            if origin.role == BLOCK and origin.path is not None and state not in spanning:
+                self.blocks[origin.path] = origin
+
+    def steps(self) -> list[StepRecord]:
+        found: list[_Found] = []
+        for visit in self.history.visits:
+            origin = self.origins.of(visit.state)
+            if origin is None:
+                continue
+            if origin.round_of is not None:
+                block = self._path(origin.round_of, visit)
+                self.rounds[block] = self.rounds.get(block, -1) + 1
+            if origin.path is not None:
+                self.paths[visit.id] = self._path(origin.path, visit)
+            found += self._of_visit(visit, origin)
+        found += self._blocks(found)
+        return steps_in_order(_merged(found))
+
+    def _of_visit(self, visit: Visit, origin: Origin) -> Iterator[_Found]:
+        if origin.step is not None and origin.path is not None:
+            if origin.role == CONDITION:
+                yield from self._of_condition(visit, origin)
+            elif origin.role in (STEP, SET) or (origin.role == BLOCK and visit.kind in _SPANNING):
+                yield self._found(visit, origin, self._record(visit, origin))
+        yield from self._of_folded(visit, origin)
+
+    # -- steps with a state of their own --------------------------------------------------------------
+
+    def _record(self, visit: Visit, origin: Origin) -> StepRecord:
+        status = self._status(visit)
+        return StepRecord(
+            run_id=self.run_id,
+            step_id=origin.step or "",
+            path=self.paths[visit.id],
+            status=status,
+            attempts=max(1, visit.attempts),
+            line=origin.line,
+            action=origin.action,
+            params=_params(visit),
+            output=self._output(visit, origin) if status is StepStatus.SUCCEEDED else None,
+            error=visit.error if status is StepStatus.FAILED else None,
+            started_at=visit.entered_at,
+            ended_at=(visit.ended_at or self.history.ended_at) if status.is_final else None,
+            sequence=visit.id * _PER_EVENT,
+            undoes=self._path(origin.undoes, visit) if origin.undoes is not None else None,
+            child_run_id=_child_run(visit),
+        )
+
+    def _status(self, visit: Visit) -> StepStatus:
+        if visit.exited_at is not None:
+            return StepStatus.FAILED if visit.failed else StepStatus.SUCCEEDED
+        if visit.aborted_at is not None:
+            return StepStatus.CANCELLED
+        over = visit.scope.is_over
+        match self.history.ending:
+            case None if not over and visit.kind != "Fail":
+                waits = visit.kind == "Wait" or visit.resource.endswith(".waitForTaskToken")
+                return StepStatus.WAITING if waits else StepStatus.RUNNING
+            case "Aborted" | "TimedOut" if not over:  # it was stopped, perhaps before a retry
+                return StepStatus.CANCELLED
+            case _:
+                return StepStatus.FAILED if visit.failed else StepStatus.CANCELLED
+
+    def _output(self, visit: Visit, origin: Origin) -> Json:
+        if origin.role == SET or visit.kind in ("Wait", "Choice", "Pass", "Succeed"):
+            return None
+        ends_the_run = visit.next is None and visit.scope.owner is None
+        if visit.kind == "Task" and ends_the_run:
+            payload = _member(visit.result, "Payload")
+            return visit.result if payload is None else payload
+        return visit.output
+
+    # -- steps that a condition decides ----------------------------------------------------------------
+
+    def _of_condition(self, visit: Visit, origin: Origin) -> Iterator[_Found]:
+        if visit.exited_at is None:
+            if visit.failed:  # the condition itself could not be evaluated
+                yield self._found(visit, origin, self._record(visit, origin))
+            return
+        way = _way_taken(visit, origin)
+        if visit.next is None and way is None:
+            return  # stopped between the condition and what follows
+        if (way and origin.step in way.steps) or (visit.next and self._belongs(visit.next, origin)):
+            return
+        skipped = replace(
+            self._record(visit, origin),
+            status=StepStatus.SKIPPED,
+            attempts=0,
+            output=None,
+            action=None,
+            ended_at=visit.exited_at,
+        )
+        yield self._found(visit, origin, skipped)
+
+    def _belongs(self, visit: Visit, condition: Origin) -> bool:
+        """Whether a state is the step that the condition stands before, or is inside it."""
+        origin = self.origins.of(visit.state)
+        if origin is None:
+            return False
+        own = condition.path or ""
+        blocks = origin.blocks or ()
+        return origin.step == condition.step or own in blocks or _is_inside(origin.path or "", own)
+
+    # -- steps without a state of their own ------------------------------------------------------------
+
+    def _of_folded(self, visit: Visit, origin: Origin) -> Iterator[_Found]:
+        if visit.exited_at is None or visit.exited_id is None:
+            return
+        ids: list[str] = [] if visit.failed else list(origin.folded)
+        if (visit.failed or visit.kind == "Choice") and (way := _way_taken(visit, origin)):
+            ids += way.steps
+        for number, step_id in enumerate(ids, 1):
+            known = self.origins.steps.get(step_id)
+            prefix = (origin.path or "").rpartition(".")[0]
+            template = (known.path if known else None) or (f"{prefix}.{step_id}" if prefix else step_id)
+            record = StepRecord(
+                run_id=self.run_id,
+                step_id=step_id,
+                path=self._path(template, visit),
+                status=StepStatus.SUCCEEDED,
+                line=known.line if known else None,
+                started_at=visit.exited_at,
+                ended_at=visit.exited_at,
+                sequence=visit.exited_id * _PER_EVENT + number,
+            )
+            yield self._found(visit, Origin(SET, step_id, template, blocks=origin.blocks), record)
+
+    # -- blocks that no Map or Parallel stands for -----------------------------------------------------
+
+    def _blocks(self, found: Sequence[_Found]) -> Iterator[_Found]:
+        """A block lasts from its own state, or its first step, to its last step."""
+        entered: dict[str, tuple[str, list[Visit]]] = {}
+        members: dict[str, tuple[str, list[_Found]]] = {}
+        for visit in self.history.visits:
+            origin = self.origins.of(visit.state)
+            if origin and origin.role == BLOCK and origin.path in self.blocks:
+                entered.setdefault(self.paths[visit.id], (origin.path, []))[1].append(visit)
+        for each in found:
+            for template, path in each.around:
+                members.setdefault(path, (template, []))[1].append(each)
+        for path in entered.keys() | members.keys():
+            template, visits = entered.get(path) or (members[path][0], [])
+            yield self._block(path, self.blocks[template], visits, members.get(path, ("", []))[1])
+
+    def _block(self, path: str, origin: Origin, visits: list[Visit], members: list[_Found]) -> _Found:
+        own = [self._found(visit, origin, self._record(visit, origin)) for visit in visits]
+        everything = sorted([*own, *members], key=lambda each: each.record.sequence)
+        first, last = everything[0], max(everything, key=lambda each: each.visit.exited_id or each.visit.id)
+        status, error = self._block_ending(everything, last)
+        ends = [each.record.ended_at for each in everything if each.record.ended_at is not None]
+        record = replace(
+            first.record,
+            step_id=origin.step or "",
+            path=path,
+            status=status,
+            attempts=1,
+            line=origin.line,
+            action=None,
+            params=None,
+            output=last.record.output if status is StepStatus.SUCCEEDED else None,
+            error=error,
+            ended_at=max(ends) if ends and status.is_final else None,
+            undoes=None,
+            child_run_id=None,
+        )
+        return _Found(record, first.visit, ())
+
+    def _block_ending(self, parts: Sequence[_Found], last: _Found) -> tuple[StepStatus, StepError | None]:
+        if any(not each.record.status.is_final for each in parts):
+            return StepStatus.RUNNING, None
+        failed = [each.record for each in parts if each.record.status is StepStatus.FAILED]
+        following = last.visit.next
+        onward = self.origins.of(following.state) if following else None
+        if onward and onward.role == RAISE:
+            error = next((record.error for record in failed if record.step_id == onward.step), None)
+            return StepStatus.FAILED, error or (failed[-1].error if failed else None)
+        if last.visit.exited_at is not None:  # its failure was caught, and the block went on
+            return StepStatus.SUCCEEDED, None
+        status = last.record.status
+        return (status, last.record.error) if status is not StepStatus.SKIPPED else (StepStatus.SUCCEEDED, None)
+
+    # -- paths ----------------------------------------------------------------------------------------
+
+    def _path(self, template: str, visit: Visit) -> str:
+        """The path with its iterations filled in: a Map's from the iteration it stands in, a repeat's counted."""
+        if "[]" not in template:
+            return template
+        path, rest = "", template
+        scope = visit.scope
+        while scope.owner is not None:
+            owner = self.origins.of(scope.owner.state)
+            own = owner.path if owner else None
+            if own is not None and scope.index is not None and template.startswith(f"{own}[]"):
+                path = f"{self.paths[scope.owner.id]}[{scope.index}]"
+                rest = template[len(own) + 2 :]
+                break
+            scope = scope.owner.scope
+        while "[]" in rest:
+            before, _, rest = rest.partition("[]")
+            path += before
+            path += f"[{max(0, self.rounds.get(path, 0))}]"
+        return path + rest
+
+    def _found(self, visit: Visit, origin: Origin, record: StepRecord) -> _Found:
+        if origin.blocks is not None:
+            templates = [path for path in origin.blocks if path in self.blocks]
+        else:
+            templates = [path for path in self.blocks if _is_inside(origin.path or "", path)]
+        return _Found(record, visit, tuple((template, self._path(template, visit)) for template in templates))
+
+
+def _merged(found: Iterable[_Found]) -> list[StepRecord]:
+    """One record per path: a step that was visited again (a redrive, a retried block) is as its last visit left it."""
+    records: dict[str, StepRecord] = {}
+    for each in sorted(found, key=lambda each: each.record.sequence):
+        record, earlier = each.record, records.get(each.record.path)
+        if earlier is not None:
+            record = replace(
+                record,
+                attempts=earlier.attempts + record.attempts,
+                started_at=earlier.started_at,
+                sequence=earlier.sequence,
+            )
+        records[record.path] = record
+    return list(records.values())
+
+
+def _way_taken(visit: Visit, origin: Origin) -> Way | None:
+    following = visit.next.state if visit.next else None
+    candidates = [way for way in origin.ways if way.next == following]
+    marked = [way for way in candidates if way.marked and way.output == visit.output]
+    plain = [way for way in candidates if not way.marked]
+    return next(iter(marked or plain), None)
+
+
+def _is_inside(path: str, block: str) -> bool:
+    return path.startswith((f"{block}.", f"{block}[]."))
+
+
+def _params(visit: Visit) -> Json:
+    """What the step was called with: the params in a handler's payload, else all that a service was sent."""
+    payload = _member(visit.parameters, "Payload")
+    params = _member(payload, "params")
+    if params is not None:
+        return params
+    return visit.parameters if payload is None else payload
+
+
+def _child_run(visit: Visit) -> str | None:
+    """The name of the execution that the step started and waited for."""
+    if not visit.resource.startswith("startExecution.sync"):
+        return None
+    arn = _member(visit.result, "ExecutionArn") or _member(visit.result, "executionArn")
+    return arn.rpartition(":")[2] if isinstance(arn, str) else None
+
+
+def _member(value: Json, key: str) -> Json:
+    return value.get(key) if isinstance(value, Mapping) else None
