@@ -1,18 +1,12 @@
-"""Evaluates emitted expressions with jsonata-python, the way in which Step Functions binds its variables."""
+"""Compiles texts as the compiler would and evaluates what comes out on our own engine, as one state of a machine."""
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
-from functools import lru_cache
-
-from jsonata import Jsonata
-from jsonata.jsonata import Jsonata as Engine
-from jsonata.utils import Utils
 
 from stepsmith.diagnostics import Diagnostic, Diagnostics
 from stepsmith.document import Json, ScalarNode
+from stepsmith.engine import Engine, InvalidDefinition, Status, TaskCall, TaskOutcome
 from stepsmith.expressions import (
     Binding,
     Scope,
@@ -22,65 +16,42 @@ from stepsmith.expressions import (
     translate,
     translate_condition,
 )
+from stepsmith.expressions.jsonata import field
 from stepsmith.expressions.types import ANY
 from stepsmith.source import SourceFile
 
-UNDEFINED = object()
-
 
 class EvaluationError(Exception):
-    """The expression raised, or its value is no JSON."""
+    """The expression raised, has no value, or its value is no JSON."""
 
 
-def _plain(value: object, top: bool = True) -> object:
-    if value is None:
-        return UNDEFINED if top else None
-    if value is Utils.NULL_VALUE:
-        return None
-    if isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if isinstance(value, dict):
-        return {key: _plain(item, False) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item, False) for item in value]
-    raise EvaluationError(f"no JSON: {value!r}")
+def _no_task(call: TaskCall) -> TaskOutcome:
+    raise AssertionError(f"no task is expected: {call}")
 
 
-def _nulls(value: Json) -> object:
-    """None inside of bound data as the engine's own null, at every depth."""
-    if value is None:
-        return Utils.NULL_VALUE
-    if isinstance(value, dict):
-        return {key: _nulls(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_nulls(item) for item in value]
-    return value
-
-
-@lru_cache(4096)
-def _compiled(code: str) -> Jsonata:
-    expression = Jsonata(code)
-    expression.set_output_convert_nulls(False)
-    expression.set_validate_input(False)
-    return expression
-
-
-def _parse(*args: object) -> object:
-    return _nulls(json.loads(str(args[0])))
-
-
-def evaluate(code: str, variables: dict[str, Json]) -> object:
-    """The JSON value of the expression; UNDEFINED for none. Raises EvaluationError where the service would fail."""
-    bound = {name: _nulls(value) for name, value in variables.items()}
-    bound["parse"] = Engine.JLambda(_parse)
+def evaluate(code: str, variables: dict[str, Json]) -> Json:
+    """The JSON value of the expression. Raises EvaluationError where the service would fail."""
+    machine: dict[str, Json] = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "Given",
+        "States": {
+            "Given": {
+                "Type": "Pass",
+                "Assign": {name: field(f"$states.input.{name}") for name in variables},
+                "Next": "Value",
+            },
+            "Value": {"Type": "Pass", "Output": field(code), "End": True},
+        },
+    }
+    engine = Engine(_no_task)
     try:
-        return _plain(_compiled(code).evaluate(None, bound))
-    except EvaluationError:
-        raise
-    except Exception as error:
-        raise EvaluationError(str(error)) from error
+        execution = engine.start(machine, dict(variables))
+    except InvalidDefinition as problem:
+        raise EvaluationError(f"refused at creation: {problem}") from None
+    engine.run(execution)
+    if execution.status is not Status.SUCCEEDED:
+        raise EvaluationError(str(execution.cause))
+    return execution.output
 
 
 ANYTHING = Scope({"input": Binding(ANY, "$input", noun="input property")})

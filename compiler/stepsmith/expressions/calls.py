@@ -15,7 +15,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.lookups import Place, item_of, property_of
 from stepsmith.expressions.table import REQUIRED, Row
 from stepsmith.expressions.types import NULL, type_of
-from stepsmith.expressions.values import Refused, Optional, Value, constant, needed, truth
+from stepsmith.expressions.values import Optional, Refused, Value, constant, needed, truth
 
 if TYPE_CHECKING:
     from stepsmith.expressions.translate import Translator

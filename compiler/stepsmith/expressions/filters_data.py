@@ -17,8 +17,8 @@ from stepsmith.expressions.uses import (
     subject_items,
 )
 from stepsmith.expressions.values import (
-    Refused,
     Optional,
+    Refused,
     Value,
     either,
     expect,

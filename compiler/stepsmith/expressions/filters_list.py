@@ -19,8 +19,8 @@ from stepsmith.expressions.uses import (
     wrapped,
 )
 from stepsmith.expressions.values import (
-    Refused,
     Optional,
+    Refused,
     Value,
     boolean,
     expect,

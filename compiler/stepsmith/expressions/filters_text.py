@@ -18,7 +18,7 @@ from stepsmith.expressions.uses import (
     subject_items,
     subject_text,
 )
-from stepsmith.expressions.values import Refused, Value, as_text, expect, mismatch, required_text
+from stepsmith.expressions.values import Refused, Value, as_text, expect, required_text
 
 
 def upper(call: Call) -> Value:
@@ -126,10 +126,18 @@ def wordcount(call: Call) -> Value:
 
 def urlencode(call: Call) -> Value:
     value = call.subject()
-    if not value.may("string", "number", "boolean", "null"):
-        raise mismatch("urlencode needs text", "encode each value of an object by itself")
-    text = as_text(value) if value.only("string", "number", "boolean", "null") else required_text(value, "urlencode")
-    return Value(j.helper("url", text.code), TEXT)
+    help_text = "encode each value of an object by itself"
+    expect(value, "urlencode", "string", "number", "boolean", "null", help_text=help_text)
+    if not value.may("array", "object"):
+        return Value(j.helper("url", as_text(value).code), TEXT)
+
+    def write(of: Value) -> Value:
+        data = [j.comparison("=", j.call("type", of.code), j.constant(kind)) for kind in ("array", "object")]
+        refused = j.call("error", j.constant("urlencode needs text"))
+        code = j.conditional(j.chain("or", data), refused, j.helper("url", as_text(of).code))
+        return Value(code, TEXT)
+
+    return let(call, value, write)
 
 
 def b64encode(call: Call) -> Value:

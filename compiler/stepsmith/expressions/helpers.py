@@ -52,7 +52,7 @@ _SOURCES = {
         $contains($s,/^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$/)
         ?($n:=$substring($s,0,1)="-";$u:=$contains($s,/^[+-]/)?$substring($s,1):$s;
         $u:=$replace($replace("0"&$u,/[.]$/,""),/[.]([eE])/,"$1");
-        ($n?-1:1)*$number($u)))}""",
+        $u:=$replace($u,/^0+([0-9])/,"$1");($n?-1:1)*$number($u)))}""",
     "float": """function($v,$d){($t:=$type($v);
         $n:=$t="number"?$v:$t="boolean"?($v?1:0):$t="string"?$fn_parsed($v);$exists($n)?$n:$d)}""",
     "int": """function($v,$d){($n:=$fn_float($v);$exists($n)?($n<0?$ceil($n):$floor($n)):$d)}""",

@@ -61,6 +61,7 @@ class Code:
     strength: int = ATOM
     depth: int = 1
     helpers: frozenset[str] = frozenset()
+    is_array: bool = False  # the text is one complete array constructor
 
     def bracketed(self, least: int) -> str:
         """The text, in parentheses when it binds less strongly than `least`."""
@@ -160,37 +161,12 @@ def constant(value: Json) -> Code:
 def array(items: Sequence[Code]) -> Code:
     """An array constructor. JSONata splices an item that is an array, unless it is itself a constructor: see
     `nested`."""
-    return _over(f"[{', '.join(item.text for item in items)}]", *items)
+    return _over(f"[{', '.join(item.text for item in items)}]", *items, is_array=True)
 
 
 def nested(code: Code) -> Code:
     """An item of an array constructor whose value is an array, written so that it is not spliced."""
-    return code if is_constructor(code.text) else array([code])
-
-
-def is_constructor(text: str) -> bool:
-    """Whether `text` is one complete `[…]`, and not two of them beside each other or one with an index behind it."""
-    if not (text.startswith("[") and text.endswith("]")):
-        return False
-    depth, at, mark = 0, 0, ""
-    while at < len(text):
-        char = text[at]
-        if mark:
-            if char == "\\":
-                at += 1
-            elif char == mark:
-                mark = ""
-        elif char in "\"'`":
-            mark = char
-        elif char in "[({":
-            depth += 1
-        elif char in "])}":
-            depth -= 1
-            if depth == 0 and at < len(text) - 1:
-                return False
-        at += 1
-    # A regular expression could hold any of these characters: then say no, which only costs two brackets.
-    return depth == 0 and "/" not in text
+    return code if code.is_array else array([code])
 
 
 def obj(pairs: Sequence[tuple[Code, Code]]) -> Code:
@@ -225,9 +201,9 @@ def index(base: Code, at: Code) -> Code:
 # --- operations -----------------------------------------------------------------------------------------------------
 
 
-def _over(text: str, *parts: Code, strength: int = ATOM) -> Code:
+def _over(text: str, *parts: Code, strength: int = ATOM, is_array: bool = False) -> Code:
     depth = max((part.depth for part in parts), default=0) + 1
-    return Code(text, strength, depth, frozenset().union(*(part.helpers for part in parts)))
+    return Code(text, strength, depth, frozenset().union(*(part.helpers for part in parts)), is_array)
 
 
 def call(name: str, *arguments: Code) -> Code:
@@ -302,17 +278,17 @@ def regex(pattern: str, flags: str = "") -> Code:
 
 def mapped(items: Code, each: Code, *, flat: bool) -> Code:
     """`$map` as a real array whatever the number of results. `flat` says that no result is itself a list."""
-    return _over(f"[$map({items.text}, {each.text}){'' if flat else '[]'}]", items, each)
+    return _over(f"[$map({items.text}, {each.text}){'' if flat else '[]'}]", items, each, is_array=True)
 
 
 def filtered(items: Code, keep: Code, *, flat: bool) -> Code:
     """`$filter` as a real array whatever the number of results. `flat` says that no item is itself a list."""
-    return _over(f"[$filter({items.text}, {keep.text}){'' if flat else '[]'}]", items, keep)
+    return _over(f"[$filter({items.text}, {keep.text}){'' if flat else '[]'}]", items, keep, is_array=True)
 
 
 def counted(low: Code, high: Code) -> Code:
     """The array of integers from `low` to `high`, both included; empty when `high` is less."""
-    return _over(f"[{low.bracketed(OR)}..{high.bracketed(OR)}]", low, high)
+    return _over(f"[{low.bracketed(OR)}..{high.bracketed(OR)}]", low, high, is_array=True)
 
 
 def program(code: Code) -> str:

@@ -22,7 +22,7 @@ from stepsmith.expressions.types import (
     property_names,
     union,
 )
-from stepsmith.expressions.values import Doubt, Refused, Optional, Value, expect, mismatch
+from stepsmith.expressions.values import Doubt, Optional, Refused, Value, expect, mismatch
 
 _SLUGS = {"step": "unknown-step", "variable": "unknown-variable", "input property": "unknown-input"}
 

@@ -26,7 +26,7 @@ from stepsmith.expressions.narrowing import narrow_by
 from stepsmith.expressions.scope import Binding, Path, Presence, Scope
 from stepsmith.expressions.tree import Expression, Template, chain_of
 from stepsmith.expressions.types import ANY, NULL, TEXT, Type, describe, type_of
-from stepsmith.expressions.values import Doubt, Refused, Optional, Value
+from stepsmith.expressions.values import Doubt, Optional, Refused, Value
 from stepsmith.source import Span
 
 

@@ -9,8 +9,8 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.table import Call
 from stepsmith.expressions.types import ListType, TextType, Type
 from stepsmith.expressions.values import (
-    Refused,
     Optional,
+    Refused,
     Value,
     as_text,
     flat_items,
