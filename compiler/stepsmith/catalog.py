@@ -65,11 +65,11 @@ class ActionSignature:
 
     @cached_property
     def params_type(self) -> Type:
-        return from_schema(self.params)
+        return from_schema(dict(self.params))
 
     @cached_property
     def result_type(self) -> Type:
-        return from_schema(self.result)
+        return from_schema(dict(self.result))
 
     @property
     def function_id(self) -> str:

@@ -6,10 +6,10 @@ A state keeps the span of the step it came from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 from stepsmith.document import Json
 from stepsmith.source import Span
@@ -23,7 +23,7 @@ class Unset:
 
 
 UNSET: Final = Unset()
-MaybeJson: TypeAlias = Json | Unset
+MaybeJson: TypeAlias = "Json | Unset"
 NO_ASSIGN: Final[Mapping[str, Json]] = {}
 
 
@@ -51,6 +51,16 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A way out of a state that other steps were folded into: it is known by the state that comes next and, where two
+    ways lead to the same one, by the state's output."""
+
+    next: str
+    steps: tuple[str, ...]
+    output: MaybeJson = UNSET
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The place in the workflow that a state came from."""
 
@@ -58,6 +68,10 @@ class Origin:
     span: Span = field(compare=False, repr=False)
     step: str | None = None
     description: str = ""
+    folded: tuple[str, ...] = ()
+    """Steps that have no state of their own and happen when this state ends."""
+    ways: tuple[Way, ...] = ()
+    """The same for each way out, where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +149,76 @@ class FailState(StateBase):
     cause: str
 
 
-State: TypeAlias = TaskState | PassState | ChoiceState | SucceedState | FailState
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitState(StateBase):
+    next: str | None
+    seconds: int | str | None = None
+    timestamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubMachine:
+    """The states of a branch or of an iteration."""
+
+    start_at: str
+    states: tuple[State, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelState(StateBase):
+    branches: tuple[SubMachine, ...]
+    next: str | None
+    arguments: MaybeJson = UNSET
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapState(StateBase):
+    items: Json
+    selector: Json
+    processor: SubMachine
+    concurrency: int
+    next: str | None
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+
+
+State: TypeAlias = TaskState | PassState | ChoiceState | WaitState | ParallelState | MapState | SucceedState | FailState
+
+
+def ways_out(state: State) -> tuple[str, ...]:
+    """The states that may come next, in the order written."""
+    match state:
+        case TaskState() | ParallelState() | MapState():
+            return (*((state.next,) if state.next else ()), *(catcher.next for catcher in state.catch))
+        case PassState() | WaitState():
+            return (state.next,) if state.next else ()
+        case ChoiceState():
+            return (*(rule.next for rule in state.rules), state.default)
+        case SucceedState() | FailState():
+            return ()
+        case _:
+            assert_never(state)
+
+
+def inner_machines(state: State) -> tuple[SubMachine, ...]:
+    """The machines inside a state."""
+    match state:
+        case ParallelState():
+            return state.branches
+        case MapState():
+            return (state.processor,)
+        case _:
+            return ()
+
+
+def every_state(states: Iterable[State]) -> Iterator[State]:
+    """All states, those of branches and iterations included."""
+    for state in states:
+        yield state
+        for machine in inner_machines(state):
+            yield from every_state(machine.states)
 
 
 @dataclass(frozen=True, slots=True)

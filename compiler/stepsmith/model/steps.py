@@ -71,19 +71,119 @@ class SwitchStep(Common):
     cases: tuple[Case, ...]
 
 
-Step: TypeAlias = ActionStep | SetStep | SwitchStep
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitStep(Common):
+    """Pauses for some seconds, or until a time (ISO 8601 with an offset)."""
+
+    seconds: int | Template | None = None
+    until: str | Template | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopStep(Common):
+    """Ends the run successfully, with `result` as its output."""
+
+    result: Value | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailStep(Common):
+    """Raises an error where it stands."""
+
+    error: str
+    cause: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatStep(Common):
+    """Runs its steps again and again: `until` is tested after a round, `go_on` (`while`) before it."""
+
+    until: Template | None
+    go_on: Template | None
+    most: int
+    """Rounds; past them the step fails with RepeatExhausted."""
+    delay: int | None
+    """Seconds between rounds."""
+    steps: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One branch of a `parallel`."""
+
+    name: str
+    steps: Block
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelStep(Common):
+    """Runs its branches at once and joins them. `keyed`: its output is a mapping by branch name, else a list."""
+
+    branches: tuple[Branch, ...]
+    keyed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForEachStep(Common):
+    """Runs its steps once per item of a list."""
+
+    items: Value
+    item_name: str
+    index_name: str | None
+    concurrency: int
+    tolerate: int
+    """How many items may fail."""
+    tolerate_percent: int | None
+    """The same in per cent of the items."""
+    steps: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryStep(Common):
+    """A block with handlers for the failures inside it, and steps that run last whatever happened."""
+
+    steps: Block
+    catch: tuple[Handler, ...]
+    finally_steps: Block
+
+
+Step: TypeAlias = (
+    ActionStep
+    | SetStep
+    | SwitchStep
+    | WaitStep
+    | StopStep
+    | FailStep
+    | RepeatStep
+    | ParallelStep
+    | ForEachStep
+    | TryStep
+)
 Block: TypeAlias = tuple[Step, ...]
 
 
 def inner_blocks(step: Step) -> tuple[Block, ...]:
     """The lists of steps that stand directly inside `step`'s verb (not those of its handlers)."""
     match step:
-        case ActionStep() | SetStep():
+        case ActionStep() | SetStep() | WaitStep() | StopStep() | FailStep():
             return ()
         case SwitchStep():
             return tuple(case.steps for case in step.cases)
+        case RepeatStep() | ForEachStep():
+            return (step.steps,)
+        case ParallelStep():
+            return tuple(branch.steps for branch in step.branches)
+        case TryStep():
+            return (step.steps, step.finally_steps)
         case _:
             assert_never(step)
+
+
+def handlers_of(step: Step) -> tuple[Handler, ...]:
+    """The handlers that stand on `step`: those of `on_failure` and, for a `try`, those of `catch`."""
+    own = step.on_failure or ()
+    return (*step.catch, *own) if isinstance(step, TryStep) else own
 
 
 def walk(block: Block) -> Iterator[Step]:
@@ -92,5 +192,5 @@ def walk(block: Block) -> Iterator[Step]:
         yield step
         for inner in inner_blocks(step):
             yield from walk(inner)
-        for handler in step.on_failure or ():
+        for handler in handlers_of(step):
             yield from walk(handler.steps)

@@ -1,0 +1,485 @@
+"""Walks a workflow forward and notes what is known at each place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from stepsmith.analysis.facts import (
+    HERE,
+    Analysis,
+    Availability,
+    Facet,
+    LoopName,
+    Point,
+    StepFact,
+    Use,
+    UseKind,
+    VariableFact,
+    maybe,
+    never,
+)
+from stepsmith.analysis.scopes import NoCodes, build_scope
+from stepsmith.catalog import ActionCatalog
+from stepsmith.diagnostics import Diagnostics
+from stepsmith.expressions.scope import Binding, Presence, Scope
+from stepsmith.expressions.syntax import Reference, Template, references
+from stepsmith.expressions.translate import translate
+from stepsmith.expressions.types import (
+    ANY,
+    INTEGER,
+    NULL,
+    ListType,
+    ObjectType,
+    Property,
+    Type,
+    item_type,
+    type_of,
+    union,
+)
+from stepsmith.model.policies import Handler, Then
+from stepsmith.model.steps import (
+    ActionStep,
+    Block,
+    FailStep,
+    ForEachStep,
+    ParallelStep,
+    RepeatStep,
+    SetStep,
+    Step,
+    StopStep,
+    SwitchStep,
+    TryStep,
+    WaitStep,
+    walk,
+)
+from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value, templates
+from stepsmith.model.workflow import Workflow
+
+
+def analyse(workflow: Workflow, catalog: ActionCatalog) -> Analysis:
+    """What is known everywhere in `workflow`. Never fails: what is wrong is taken as unknown, for checks to report."""
+    return _Walk(workflow, catalog).analysis()
+
+
+class _Walk:
+    def __init__(self, workflow: Workflow, catalog: ActionCatalog) -> None:
+        self._workflow = workflow
+        self._catalog = catalog
+        self._points: dict[str, Point] = {}
+        self._uses: list[Use] = []
+        self._outputs: dict[str, Type] = {}
+        self._results: dict[str, Type] = {}
+        self._lasts: dict[str, list[tuple[str, Presence]]] = {}
+        """By block: the last step of each way through it, and whether its output is there then."""
+        self._ends: dict[str, Point] = {}
+        self._joined_lasts: list[Step] = []
+        """The last steps of branches and iterations."""
+        self._unreachable: list[Step] = []
+        self._outer: list[tuple[Step, frozenset[str]]] = []
+        """The branches and iterations around, with the variables that are set outside of each."""
+        self._outer_sets: list[tuple[Step, str]] = []
+        self._order = dict.fromkeys(step.id for step in workflow.every_step())
+
+    def analysis(self) -> Analysis:
+        end = self._block(self._workflow.steps, Point())
+        if self._workflow.finally_steps:
+            end = self._finally(self._workflow.finally_steps, Point(), end)
+        if self._workflow.output is not None:
+            self._uses.append(Use(UseKind.RESULT, self._workflow.output, None, end, None))
+        reads = self._reads()
+        return Analysis(
+            points=self._points,
+            ends=self._ends,
+            end=end,
+            uses=tuple(self._uses),
+            outputs=self._outputs,
+            results=self._results,
+            order=self._order,
+            read={name: frozenset(facets) for name, facets in reads.steps.items()},
+            records=frozenset(reads.records),
+            variables_read=frozenset(reads.variables),
+            errors_read=frozenset(reads.errors),
+            loop_names_read=frozenset(reads.loops),
+            unreachable=tuple(self._unreachable),
+            outer_sets=tuple(self._outer_sets),
+            readers={name: frozenset(who) for name, who in reads.readers.items()},
+        )
+
+    # -- the walk ---------------------------------------------------------------------------------
+
+    def _block(self, block: Block, point: Point) -> Point:
+        for step in block:
+            if point.dead:
+                self._unreachable.append(step)
+                point = replace(point, dead=False)
+            point = self._step(step, point)
+        return point
+
+    def _step(self, step: Step, point: Point) -> Point:
+        self._points[step.id] = point
+        if step.condition is None:
+            return self._verb(step, point)
+        self._uses.append(Use(UseKind.CONDITION, None, step.condition, point, step))
+        ran = self._verb(step, point.knowing(step.condition, True))
+        skipped = point.with_step(step.id, StepFact(never(_skipped(step)), HERE, _cannot_fail(step)))
+        merged = ran.merge(skipped)
+        fact = merged.steps[step.id]
+        if fact.output.presence is not Presence.NEVER:
+            fact = replace(fact, output=maybe(fact.output.reason or _skipped(step)))
+        return replace(merged.with_step(step.id, fact), truths=point.truths)
+
+    def _verb(self, step: Step, point: Point) -> Point:
+        match step:
+            case ActionStep():
+                self._use(UseKind.PARAMS, step.params, point, step)
+                action = self._catalog.get(step.action)
+                return self._after(step, point, action.result_type if action else ANY)
+            case SetStep():
+                return self._set(step, point)
+            case WaitStep():
+                return self._wait(step, point)
+            case StopStep():
+                if step.result is not None:
+                    self._use(UseKind.RESULT, step.result, point, step)
+                return replace(point, dead=True)
+            case FailStep():
+                self._use(UseKind.TEXT, step.cause, point, step)
+                return replace(point, dead=True)
+            case SwitchStep():
+                return self._switch(step, point)
+            case RepeatStep():
+                return self._repeat(step, point)
+            case ParallelStep():
+                return self._parallel(step, point)
+            case ForEachStep():
+                return self._for_each(step, point)
+            case TryStep():
+                return self._try(step, point)
+            case _:
+                assert_never(step)
+
+    def _use(self, kind: UseKind, value: Value, point: Point, step: Step | None) -> None:
+        self._uses.append(Use(kind, value, None, point, step))
+
+    def _asked(self, condition: Template, point: Point, step: Step) -> None:
+        self._uses.append(Use(UseKind.CONDITION, None, condition, point, step))
+
+    def _after(self, step: Step, point: Point, result: Type) -> Point:
+        """What is known after a step with a result of its own, failures that it survives included."""
+        self._results[step.id] = self._outputs[step.id] = result
+        if step.output is not None:
+            self._uses.append(Use(UseKind.RESHAPE, step.output, None, point, step))
+            self._outputs[step.id] = self._type(step.output, point, {"output": Binding(type=result, code="$output")})
+        after = point.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+        return replace(self._handled(step, step.on_failure or (), after, point), truths=point.truths)
+
+    def _handled(self, step: Step, handlers: tuple[Handler, ...], after: Point, at_failure: Point) -> Point:
+        """What is known after `step`, which succeeded or whose failure one of `handlers` survived."""
+        for handler in handlers:
+            failed = StepFact(never(f"step '{step.id}' may have failed"), HERE, HERE)
+            inside = replace(at_failure.with_step(step.id, failed), failed=step.id, dead=False)
+            handled = replace(self._block(handler.steps, inside), failed=at_failure.failed)
+            if handler.then is Then.CONTINUE:
+                after = after.merge(handled)
+        return after
+
+    def _set(self, step: SetStep, point: Point) -> Point:
+        self._uses.append(Use(UseKind.SET, step.values, None, point, step))
+        self._outputs[step.id] = NULL
+        changed = dict(point.variables)
+        for item in step.values.fields:
+            if self._outer and item.key in self._outer[-1][1]:
+                self._outer_sets.append((step, item.key))
+            changed[item.key] = VariableFact(self._type(item.value, point, {}), HERE)
+        known = _without_variables(point, {item.key for item in step.values.fields})
+        return replace(known, variables=changed).with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+
+    def _switch(self, step: SwitchStep, point: Point) -> Point:
+        ends: list[Point] = []
+        types: list[Type] = []
+        before = point
+        for case in step.cases:
+            inside = before
+            if case.condition is not None:
+                self._asked(case.condition, before, step)
+                inside = before.knowing(case.condition, True)
+                before = before.knowing(case.condition, False)
+            ends.append(replace(self._block(case.steps, inside), truths=point.truths))
+            types.append(self._last_type(case.steps))
+        self._lasts[step.id] = [
+            last for case, end in zip(step.cases, ends, strict=False) for last in _last(case.steps, end)
+        ]
+        last_output = HERE if _always_yields(step, ends) else maybe(f"no case of '{step.id}' may have put out anything")
+        if not step.cases or step.cases[-1].condition is not None:
+            ends.append(replace(before, truths=point.truths))
+        self._outputs[step.id] = union(*types)
+        merged = ends[0]
+        for end in ends[1:]:
+            merged = merged.merge(end)
+        return merged.with_step(step.id, StepFact(last_output, HERE, _cannot_fail(step)))
+
+    def _wait(self, step: WaitStep, point: Point) -> Point:
+        if isinstance(step.seconds, Template):
+            self._use(UseKind.SECONDS, Templated(step.seconds), point, step)
+        if isinstance(step.until, Template):
+            self._use(UseKind.TIME, Templated(step.until), point, step)
+        return self._done(step, point, NULL)
+
+    def _done(self, step: Step, point: Point, output: Type) -> Point:
+        """What is known after a step that cannot fail by itself."""
+        self._outputs[step.id] = self._results[step.id] = output
+        return point.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+
+    def _repeat(self, step: RepeatStep, point: Point) -> Point:
+        # Variables that a round sets are there in the next one: a first look finds them, the second keeps what it sees.
+        kept_uses, kept_unreachable = len(self._uses), len(self._unreachable)
+        first = self._block(step.steps, point)
+        del self._uses[kept_uses:], self._unreachable[kept_unreachable:]
+        again = replace(point.merge(_with_variables_of(point, first)), truths=())
+        if step.go_on is not None:
+            self._asked(step.go_on, again, step)
+            self._ends[step.id] = again
+            again = again.knowing(step.go_on, True)
+        end = self._block(step.steps, again)
+        if step.until is not None:
+            self._asked(step.until, end, step)
+            self._ends[step.id] = end
+        after = _with_variables_of(point, end)
+        self._lasts[step.id] = _last(step.steps, end)
+        output = self._last_type(step.steps)
+        fact = _last_fact(step.steps, end)
+        if step.go_on is not None:
+            after = after.merge(point)
+            fact = maybe(f"the steps of '{step.id}' may not have run once")
+        self._outputs[step.id] = self._results[step.id] = output
+        after = replace(after, truths=(), dead=False)
+        return after.with_step(step.id, StepFact(fact, HERE, _cannot_fail(step)))
+
+    def _parallel(self, step: ParallelStep, point: Point) -> Point:
+        after = point
+        types: dict[str, Type] = {}
+        for branch in step.branches:
+            end = self._private(step, branch.steps, point, point.loops)
+            self._joined_lasts += branch.steps[-1:]
+            types[branch.name] = self._last_type(branch.steps)
+            after = replace(after, steps={**after.steps, **end.steps})
+        result: Type = (
+            ObjectType({name: Property(type_) for name, type_ in types.items()}, closed=True)
+            if step.keyed
+            else ListType(union(*types.values()))
+        )
+        return self._joined(step, point, after, result)
+
+    def _for_each(self, step: ForEachStep, point: Point) -> Point:
+        self._use(UseKind.ITEMS, step.items, point, step)
+        items = self._type(step.items, point, {})
+        loops = {**point.loops, step.item_name: LoopName(step.id, item_type(items), index=False)}
+        if step.index_name is not None:
+            loops[step.index_name] = LoopName(step.id, INTEGER, index=True)
+        self._private(step, step.steps, point, loops)
+        self._joined_lasts += step.steps[-1:]
+        item = self._last_type(step.steps)
+        tolerant = step.tolerate or step.tolerate_percent is not None
+        return self._joined(step, point, point, ListType(union(item, NULL) if tolerant else item))
+
+    def _private(self, step: Step, block: Block, point: Point, loops: Mapping[str, LoopName]) -> Point:
+        """The end of a branch or iteration: a scope whose variables the outside never sees."""
+        self._outer.append((step, frozenset(point.variables)))
+        end = self._block(block, replace(point, loops=loops))
+        self._outer.pop()
+        return end
+
+    def _joined(self, step: Step, point: Point, after: Point, result: Type) -> Point:
+        """What is known after a `parallel` or `for_each`, which fails as a whole."""
+        self._results[step.id] = self._outputs[step.id] = result
+        if step.output is not None:
+            self._use(UseKind.RESHAPE, step.output, point, step)
+            extra = {"output": Binding(type=result, code="$output")}
+            self._outputs[step.id] = self._type(step.output, point, extra)
+        after = after.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+        return replace(self._handled(step, step.on_failure or (), after, point), truths=point.truths)
+
+    def _try(self, step: TryStep, point: Point) -> Point:
+        end = self._block(step.steps, point)
+        at_failure = replace(_anywhere(point, end), failed=point.failed, dead=False)
+        self._lasts[step.id] = _last(step.steps, end)
+        self._outputs[step.id] = self._results[step.id] = self._last_type(step.steps)
+        output = _last_fact(step.steps, end)
+        after = end.with_step(step.id, StepFact(output, HERE, _cannot_fail(step)))
+        after = replace(self._handled(step, step.catch, after, at_failure), truths=point.truths)
+        if not step.finally_steps:
+            return after
+        return self._finally(step.finally_steps, at_failure, after)
+
+    def _finally(self, block: Block, at_failure: Point, after: Point) -> Point:
+        """What is known after a `finally` block, which runs after a failure too; what follows it does not."""
+        inside = self._block(block, replace(_anywhere(at_failure, after), truths=(), dead=False))
+        ran = {inner.id for inner in walk(block)}
+        kept = {name: fact for name, fact in inside.steps.items() if name in ran}
+        return replace(after, steps={**after.steps, **kept}, variables={**inside.variables, **after.variables})
+
+    # -- types ------------------------------------------------------------------------------------
+
+    def _type(self, value: Value, point: Point, extra: dict[str, Binding]) -> Type:
+        match value:
+            case Literal():
+                return type_of(value.value)
+            case ListValue():
+                items = [self._type(item, point, extra) for item in value.items]
+                return ListType(union(*items) if items else ANY)
+            case ObjectValue():
+                return ObjectType(
+                    {item.key: Property(self._type(item.value, point, extra)) for item in value.fields},
+                    closed=True,
+                )
+            case Templated():
+                translation = translate(value.template, self._scope(point, extra), Diagnostics())
+                return translation.type if translation else ANY
+            case _:
+                assert_never(value)
+
+    def _last_type(self, block: Block) -> Type:
+        return self._outputs.get(block[-1].id, ANY) if block else NULL
+
+    def _scope(self, point: Point, extra: dict[str, Binding]) -> Scope:
+        partial = Analysis(
+            points=self._points, ends={}, end=point, uses=(), order=self._order,
+            outputs=self._outputs, results=self._results,
+            read={}, records=frozenset(), variables_read=frozenset(), errors_read=frozenset(),
+            loop_names_read=frozenset(), unreachable=(), outer_sets=(), readers={},
+        )  # fmt: skip
+        return build_scope(self._workflow, partial, point, NoCodes(), extra)
+
+    # -- what is read -----------------------------------------------------------------------------
+
+    def _reads(self) -> _Reads:
+        reads = _Reads()
+        for use in self._uses:
+            for template in use_templates(use):
+                for reference in references(template):
+                    _note(reads, reference, use)
+        for joined in self._joined_lasts:
+            self._want(joined, reads)
+        for block in self._order:
+            # An outer block stands before its inner ones, so that one pass reaches the innermost.
+            if Facet.OUTPUT in reads.steps.get(block, ()):
+                for last, presence in self._lasts.get(block, ()):
+                    reads.steps.setdefault(last, set()).add(Facet.OUTPUT)
+                    if presence is not Presence.ALWAYS:
+                        reads.records.add(last)
+        return reads
+
+    def _want(self, step: Step, reads: _Reads) -> None:
+        """Notes that the output of `step` is what its branch or iteration puts out. The last state of each way does
+        so itself; only after the rounds of a `repeat` must it have been kept."""
+        match step:
+            case SwitchStep():
+                lasts = [case.steps[-1] for case in step.cases if case.steps]
+            case TryStep():
+                lasts = [step.steps[-1]] if step.steps else []
+                if step.finally_steps:
+                    reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
+                    reads.records.add(step.id)
+            case RepeatStep():
+                reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
+                reads.records.add(step.id)
+                lasts = []
+            case _:
+                lasts = []
+        for last in lasts:
+            self._want(last, reads)
+
+
+@dataclass
+class _Reads:
+    """What expressions read, as it is found."""
+
+    steps: dict[str, set[Facet]] = field(default_factory=dict)
+    records: set[str] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
+    loops: set[tuple[str, bool]] = field(default_factory=set)
+    readers: dict[str, set[str | None]] = field(default_factory=dict)
+
+
+def _note(reads: _Reads, reference: Reference, use: Use) -> None:
+    point = use.point
+    first = reference.path[0] if reference.path else None
+    if reference.root in point.loops:
+        name = point.loops[reference.root]
+        reads.loops.add((name.loop, name.index))
+    if reference.root == "error" and point.failed is not None:
+        reads.errors.add(point.failed)
+    if reference.root == "vars" and isinstance(first, str):
+        reads.variables.add(first)
+    if reference.root != "steps" or not isinstance(first, str) or len(reference.path) < 2:
+        return
+    facet = next((item for item in Facet if item == reference.path[1]), None)
+    if facet is None:
+        return
+    reads.steps.setdefault(first, set()).add(facet)
+    reads.readers.setdefault(first, set()).add(use.step.id if use.step else None)
+    fact = point.steps.get(first)
+    certain = fact is not None and fact.of(facet).presence is Presence.ALWAYS
+    if facet is not Facet.OUTPUT or not certain:
+        reads.records.add(first)
+
+
+def use_templates(use: Use) -> Iterator[Template]:
+    """Every template that stands in `use`."""
+    if use.condition is not None:
+        yield use.condition
+    yield from templates(use.value)
+
+
+def _cannot_fail(step: Step) -> Availability:
+    return never(f"step '{step.id}' cannot have failed here")
+
+
+def _last(block: Block, end: Point) -> list[tuple[str, Presence]]:
+    """The last step of a block and whether its output is there at the block's end."""
+    if not block or end.dead:
+        return []
+    fact = end.steps.get(block[-1].id)
+    return [(block[-1].id, fact.output.presence if fact else Presence.NEVER)]
+
+
+def _last_fact(block: Block, end: Point) -> Availability:
+    fact = end.steps.get(block[-1].id) if block and not end.dead else None
+    return fact.output if fact else maybe("the block may have put out nothing")
+
+
+def _with_variables_of(point: Point, end: Point) -> Point:
+    """`point` with the variables as they are at `end`."""
+    return replace(point, variables=end.variables)
+
+
+def _anywhere(before: Point, end: Point) -> Point:
+    """What is known when a block failed somewhere between `before` and `end`."""
+    return before.merge(replace(end, dead=False))
+
+
+def _skipped(step: Step) -> str:
+    return f"step '{step.id}' may have been skipped"
+
+
+def _always_yields(step: SwitchStep, ends: list[Point]) -> bool:
+    """Whether some case always runs and each ends in a step that has an output."""
+    if not step.cases or step.cases[-1].condition is not None:
+        return False
+    return all(
+        case.steps and end.steps[case.steps[-1].id].output.presence is Presence.ALWAYS
+        for case, end in zip(step.cases, ends, strict=False)
+    )
+
+
+def _without_variables(point: Point, names: set[str]) -> Point:
+    """`point` without the truths that read a variable in `names`, since it has another value now."""
+    kept = tuple(
+        (condition, truth)
+        for condition, truth in point.truths
+        if not any(ref.root == "vars" and ref.path and ref.path[0] in names for ref in references(condition))
+    )
+    return replace(point, truths=kept)

@@ -1,0 +1,20 @@
+"""The names that Step Functions reserves: what no variable of a machine may be called."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_NAMES: Final = (
+    "string length substring substringBefore substringAfter uppercase lowercase trim pad contains split "
+    "join match replace eval base64encode base64decode encodeUrlComponent encodeUrl decodeUrlComponent "
+    "decodeUrl number abs floor ceil round power sqrt random formatNumber formatBase formatInteger "
+    "parseInteger sum max min average boolean not exists count append sort reverse shuffle distinct zip "
+    "keys lookup spread merge sift each error assert type now millis fromMillis toMillis map filter "
+    "single reduce partition range hash uuid parse "
+)
+FUNCTIONS: Final = frozenset(_NAMES.split())
+"""JSONata 2.0.6's functions and those that Step Functions adds; a variable of that name hides the function."""
+
+RESERVED_VARIABLES: Final = FUNCTIONS | {"states"}
+LONGEST_VARIABLE: Final = 80
+LONGEST_STATE: Final = 80

@@ -1,0 +1,30 @@
+"""What can be known before a run is checked before a run: one module per subject, all problems in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stepsmith.checks.actions import check_actions
+from stepsmith.checks.context import CheckContext
+from stepsmith.checks.errors import check_error_names
+from stepsmith.checks.expressions import check_expressions
+from stepsmith.checks.input import check_input
+from stepsmith.checks.params import check_params
+from stepsmith.checks.triggers import check_triggers
+
+Check = Callable[[CheckContext], None]
+
+ALL_CHECKS: tuple[Check, ...] = (
+    check_input,
+    check_actions,
+    check_expressions,
+    check_params,
+    check_error_names,
+    check_triggers,
+)
+
+
+def run_checks(context: CheckContext) -> None:
+    """Runs every check; what they find goes into the context's diagnostics."""
+    for check in ALL_CHECKS:
+        check(context)

@@ -1,0 +1,62 @@
+"""Error names in retries and handlers should be ones that the step can fail with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stepsmith.checks.context import CheckContext
+from stepsmith.diagnostics import did_you_mean, one_of
+from stepsmith.model.steps import ActionStep, Step
+from stepsmith.source import Span
+
+SERVICE_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
+"""Errors that Step Functions and Lambda raise themselves (developer guide, "Error names")."""
+
+NEVER_LISTED = ("States.Runtime",)
+"""Not processable: neither Retry nor Catch sees it."""
+
+UNRETRIABLE = ("States.ALL", "States.QueryEvaluationError")
+"""Retrying these would run an action again whose own output reshaping failed."""
+
+
+def check_error_names(context: CheckContext) -> None:
+    for step in context.workflow.every_step():
+        if not isinstance(step, ActionStep):
+            continue
+        action = context.catalog.get(step.action)
+        if action is None:
+            continue
+        known = sorted(action.error_names())
+        for name, span, retried in _listed(step):
+            if name in NEVER_LISTED:
+                context.diagnostics.warning(
+                    "useless-error",
+                    f"{name} can't be caught or retried",
+                    span,
+                    "leave it out: it always ends the run",
+                )
+            elif retried and name in UNRETRIABLE:
+                context.diagnostics.error(
+                    "retry-of-success",
+                    f"a retry on {name} could run {action.name} again after it has succeeded",
+                    span,
+                    "leave `on` out to retry on every failure of the action itself",
+                )
+            elif not name.startswith(SERVICE_PREFIXES) and name not in known:
+                help_text = f"its errors: {one_of(known)}" if known else f"{action.name} declares no errors"
+                context.diagnostics.warning(
+                    "unknown-error",
+                    f"{action.name} declares no error {name}",
+                    span,
+                    did_you_mean(name, known, help_text),
+                )
+
+
+def _listed(step: Step) -> Iterator[tuple[str, Span, bool]]:
+    """Every error name that the step lists, where, and whether for a retry."""
+    for rule in step.retry.rules if step.retry else ():
+        for name, span in zip(rule.on or (), rule.on_spans, strict=False):
+            yield name, span, True
+    for handler in step.on_failure or ():
+        for name, span in zip(handler.errors or (), handler.error_spans, strict=False):
+            yield name, span, False

@@ -1,0 +1,29 @@
+"""Every expression must read what is there, with types that fit; all mistakes of all expressions are found."""
+
+from __future__ import annotations
+
+from stepsmith.analysis.facts import Use, UseKind
+from stepsmith.analysis.flow import use_templates
+from stepsmith.checks.context import CheckContext
+from stepsmith.expressions.scope import Binding, Scope
+from stepsmith.expressions.translate import translate, translate_condition
+from stepsmith.model.values import templates
+
+
+def check_expressions(context: CheckContext) -> None:
+    for use in context.analysis.uses:
+        if not any(True for _ in use_templates(use)):
+            continue
+        scope = scope_of(context, use)
+        if use.condition is not None:
+            translate_condition(use.condition, scope, context.diagnostics)
+        for template in templates(use.value):
+            translate(template, scope, context.diagnostics)
+
+
+def scope_of(context: CheckContext, use: Use) -> Scope:
+    """The names in scope where `use` stands."""
+    extra: dict[str, Binding] = {}
+    if use.kind is UseKind.RESHAPE and use.step is not None:
+        extra["output"] = Binding(type=context.analysis.results[use.step.id], code="$output")
+    return context.scope(use.point, extra)

@@ -1,0 +1,33 @@
+"""The declared input must be one that Step Functions can check before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stepsmith.checks.context import CheckContext
+from stepsmith.document import Json
+from stepsmith.expressions import regexes
+from stepsmith.expressions.values import Refused
+from stepsmith.schema import Schema, as_schema
+
+
+def check_input(context: CheckContext) -> None:
+    for item in context.workflow.input or ():
+        for pattern in _patterns(item.schema):
+            try:
+                regexes.read(pattern)
+            except Refused as problem:
+                context.diagnostics.error(
+                    "bad-schema", f"the pattern of {item.name}: {problem.message}", item.span, problem.help
+                )
+
+
+def _patterns(schema: Schema) -> Iterator[str]:
+    """Every pattern in a schema, those of items and properties included."""
+    pattern: Json = schema.get("pattern")
+    if isinstance(pattern, str):
+        yield pattern
+    if "items" in schema:
+        yield from _patterns(as_schema(schema["items"]))
+    for inner in as_schema(schema.get("properties")).values():
+        yield from _patterns(as_schema(inner))

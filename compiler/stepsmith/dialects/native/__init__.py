@@ -1,0 +1,1 @@
+"""The native workflow language, as docs/language.md defines it."""

@@ -1,0 +1,108 @@
+"""How JSONata spells what expressions read, at a given place of the machine.
+
+Most is read from variables. But an Assign or Output sees the variables as they were when its state was entered
+(developer guide, "Passing data between states with variables"), so what the same state has just produced is read from
+where it comes from: the task's result, the error, the value about to be assigned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from stepsmith.analysis.facts import Analysis, Facet
+from stepsmith.expressions import jsonata
+from stepsmith.lowering.names import INPUT, Chain, Names
+
+LONGEST_INLINE: Final = 300
+"""A value longer than this is not repeated in another expression; it gets a state to be assigned in."""
+
+
+class CannotFold(Exception):  # noqa: N818 - a signal within lowering, not an error
+    """The expression reads something that has no spelling at this place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What reads differently here than from variables. A text of None: it cannot be read here."""
+
+    steps: Mapping[tuple[str, Facet], str | None] = field(default_factory=dict)
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    errors: Mapping[str, str | None] = field(default_factory=dict)
+    loops: Mapping[tuple[str, bool], str] = field(default_factory=dict)
+    """By loop and whether it is the index."""
+    input: str | None = f"${INPUT}"
+    must_be_total: bool = False
+    """An expression that may fail must not stand here: its failure would be taken for the step's."""
+
+    def setting(self, name: str, code: str | None) -> Place:
+        """This place after the variable `name` was given the value of `code` in the same Assign."""
+        usable = code if code is not None and len(code) <= LONGEST_INLINE else None
+        return replace(self, variables={**self.variables, name: usable})
+
+    def ending(self, step_id: str, output: str | None, status: str) -> Place:
+        """This place after the step `step_id` has ended with the given output and status."""
+        steps = {
+            **self.steps,
+            (step_id, Facet.OUTPUT): output,
+            (step_id, Facet.STATUS): jsonata.quote(status),
+            (step_id, Facet.ERROR): None,
+        }
+        return replace(self, steps=steps)
+
+
+ENTRY: Final = Place()
+"""A state's arguments and conditions: everything is in variables."""
+
+
+class PlaceCodes:
+    """The codes of one place."""
+
+    def __init__(self, analysis: Analysis, names: Names, place: Place, chain: Chain, workflow_name: str) -> None:
+        self._analysis = analysis
+        self._names = names
+        self._place = place
+        self._chain = chain
+        self._workflow_name = workflow_name
+
+    def input(self) -> str:
+        return _usable(self._place.input)
+
+    def step(self, step_id: str, facet: Facet) -> str:
+        if (step_id, facet) in self._place.steps:
+            return _usable(self._place.steps[step_id, facet])
+        name = f"${self._names.step(step_id, self._chain)}"
+        return jsonata.path(name, facet.value) if step_id in self._analysis.records else name
+
+    def variable(self, name: str) -> str:
+        if name in self._place.variables:
+            return _usable(self._place.variables[name])
+        return f"${self._names.variable(name)}"
+
+    def error(self, step_id: str) -> str:
+        if step_id in self._place.errors:
+            return _usable(self._place.errors[step_id])
+        return f"${self._names.error(step_id)}"
+
+    def loop(self, loop_id: str, *, index: bool) -> str:
+        if (loop_id, index) in self._place.loops:
+            return self._place.loops[loop_id, index]
+        return f"${self._names.loop(loop_id, index=index, wanted='index' if index else 'item')}"
+
+    def run(self, member: str) -> str:
+        match member:
+            case "id":
+                return "$states.context.Execution.Name"
+            case "started_at":
+                return "$states.context.Execution.StartTime"
+            case "attempt":
+                return "$states.context.Execution.RedriveCount + 1"
+            case _:
+                return jsonata.quote(self._workflow_name)
+
+
+def _usable(code: str | None) -> str:
+    if code is None:
+        raise CannotFold
+    return code

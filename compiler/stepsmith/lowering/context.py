@@ -1,0 +1,409 @@
+"""What all of lowering works with: the workflow, what is known of it, the names, and the states made so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from stepsmith.analysis.facts import Analysis, Facet, Point
+from stepsmith.analysis.scopes import build_scope
+from stepsmith.asl.states import Origin, PassState, Role, State, SubMachine, SucceedState, ways_out
+from stepsmith.catalog import ActionCatalog
+from stepsmith.diagnostics import Diagnostics
+from stepsmith.document import Json
+from stepsmith.expressions import jsonata
+from stepsmith.expressions.jsonata import Code
+from stepsmith.expressions.scope import Binding
+from stepsmith.expressions.syntax import Template
+from stepsmith.expressions.translate import Translation, translate, translate_condition
+from stepsmith.lowering.codes import ENTRY, CannotFold, Place, PlaceCodes
+from stepsmith.lowering.edges import Edge, End, Folded, Pending, PendingAssign, PendingBlock, PendingSet
+from stepsmith.lowering.names import Chain, Names
+from stepsmith.model.steps import Block, ForEachStep, Step
+from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
+from stepsmith.model.workflow import Workflow
+
+
+class LoweringError(Exception):
+    """A checked workflow could not be lowered: a bug of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value as the content of an ASL field; `total` says that evaluating it cannot fail."""
+
+    json: Json
+    total: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A handler of the block around: failures of these errors (None: of all) go along `edge`."""
+
+    errors: tuple[str, ...] | None
+    edge: Edge
+    variable: str | None
+    """Where the error is kept for the handler; None when it reads nothing of it."""
+    owner: Step | None
+    """The `try` whose handler it is; None for the workflow's `finally`."""
+    block: Block
+    """What it guards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finally:
+    """A `finally` block around: what wants to leave the run goes through it."""
+
+    edge: Edge
+    outcome: str
+    """The variable that says what follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """The index of an iteration or the number of a round, as JSONata."""
+
+    loop: str
+    code: str
+
+
+@dataclass(slots=True)
+class Frame:
+    """One map of states under construction: the machine's, a branch's or an iteration's."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    made: dict[tuple[str, ...], str] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = ()
+    """Innermost first."""
+    finallies: tuple[Finally, ...] = ()
+    chain: Chain = ()
+    path: tuple[str | Number, ...] = ()
+    """The path of the steps here: texts, and numbers known only in a run."""
+    first: tuple[str, ForEachStep] | None = None
+    """The first state of an iteration, which finds the item in its input."""
+
+
+@dataclass
+class Context:
+    """The state of lowering one workflow."""
+
+    workflow: Workflow
+    analysis: Analysis
+    catalog: ActionCatalog
+    names: Names
+    lower: Callable[[Context, Block, Edge], Edge]
+    """Lowers a block; steps and blocks hold each other, so each finds the other here."""
+    functions: set[str] = field(default_factory=set)
+    frame: Frame = field(default_factory=Frame)
+
+    def block(self, block: Block, edge: Edge) -> Edge:
+        """The edge that enters `block`, which then goes on along `edge`."""
+        return self.lower(self, block, edge)
+
+    def add(self, state: State) -> str:
+        """Keeps a finished state and gives its name."""
+        if state.name in self.frame.states:
+            raise LoweringError(f"two states are named {state.name}")
+        self.frame.states[state.name] = state
+        return state.name
+
+    @contextmanager
+    def guarded(self, guards: tuple[Guard, ...], finallies: tuple[Finally, ...] | None = None) -> Iterator[None]:
+        """Lowers what is inside with other handlers around it."""
+        before = self.frame.guards, self.frame.finallies
+        self.frame.guards = guards
+        self.frame.finallies = before[1] if finallies is None else finallies
+        try:
+            yield
+        finally:
+            self.frame.guards, self.frame.finallies = before
+
+    def sub_machine(self, frame: Frame, lower: Callable[[], str]) -> SubMachine:
+        """The states that `lower` makes in a frame of their own; it gives the name of the first."""
+        outer, self.frame = self.frame, frame
+        try:
+            start = lower()
+            return SubMachine(start, tuple(in_order(self.frame.states, start)))
+        finally:
+            self.frame = outer
+
+    # -- expressions ------------------------------------------------------------------------------
+
+    def entry(self, state: str) -> Place:
+        """How things read in the arguments and conditions of the state `state`."""
+        first = self.frame.first
+        if first is None or first[0] != state:
+            return ENTRY
+        loop = first[1].id
+        return Place(loops={(loop, False): "$states.input.item", (loop, True): "$states.input.index"})
+
+    def entry_assign(self, state: str) -> dict[str, Json]:
+        """What the first state of an iteration keeps of its input for the states after it."""
+        first = self.frame.first
+        if first is None or first[0] != state or len(self.frame.states) == 0:
+            return {}
+        return self.item_variables(first[1])
+
+    def item_variables(self, loop: ForEachStep) -> dict[str, Json]:
+        """The loop's item and index as variables, read from the iteration's input."""
+        assign: dict[str, Json] = {}
+        if (loop.id, False) in self.analysis.loop_names_read:
+            assign[self.names.loop(loop.id, index=False, wanted="item")] = "{% $states.input.item %}"
+        assign[self.names.loop(loop.id, index=True, wanted="index")] = "{% $states.input.index %}"
+        return assign
+
+    def translated(
+        self, template: Template, point: Point, place: Place, extra: Mapping[str, Binding] | None = None
+    ) -> Translation:
+        return self._checked(template, point, place, extra or {}, condition=False)
+
+    def condition(self, template: Template, point: Point, place: Place = ENTRY) -> str:
+        """A condition as JSONata that yields true or false."""
+        return self._checked(template, point, place, {}, condition=True).code
+
+    def _codes(self, place: Place) -> PlaceCodes:
+        return PlaceCodes(self.analysis, self.names, place, self.frame.chain, self.workflow.name)
+
+    def _checked(
+        self, template: Template, point: Point, place: Place, extra: Mapping[str, Binding], *, condition: bool
+    ) -> Translation:
+        scope = build_scope(self.workflow, self.analysis, point, self._codes(place), extra)
+        diagnostics = Diagnostics()
+        translation = (translate_condition if condition else translate)(template, scope, diagnostics)
+        if translation is None:
+            problems = "; ".join(item.message for item in diagnostics)
+            raise LoweringError(f"{template.span}: a checked expression was refused: {problems}")
+        return translation
+
+    def write(
+        self, value: Value, point: Point, place: Place = ENTRY, extra: Mapping[str, Binding] | None = None
+    ) -> Written:
+        """`value` as an ASL field. Raises CannotFold if it reads what cannot be read at `place`."""
+        match value:
+            case Literal():
+                return Written(jsonata.literal(value.value), total=True)
+            case Templated():
+                translation = self.translated(value.template, point, place, extra)
+                return Written(jsonata.field(translation.code), translation.total)
+            case ObjectValue():
+                parts = {item.key: self.write(item.value, point, place, extra) for item in value.fields}
+                return Written({key: part.json for key, part in parts.items()}, all(p.total for p in parts.values()))
+            case ListValue():
+                items = [self.write(item, point, place, extra) for item in value.items]
+                return Written([item.json for item in items], all(item.total for item in items))
+
+    def inline(
+        self, value: Value, point: Point, place: Place, extra: Mapping[str, Binding] | None = None
+    ) -> str | None:
+        """`value` as JSONata to stand inside another expression, or None when it must not be repeated there."""
+        match value:
+            case Literal():
+                return jsonata.literal_code(value.value)
+            case Templated():
+                translation = self.translated(value.template, point, place, extra)
+                return translation.code if translation.total else None
+            case ObjectValue() | ListValue():
+                return None
+
+    # -- edges ------------------------------------------------------------------------------------
+
+    def fold(self, edge: Edge, place: Place) -> Folded:
+        """The edge as fields of the state before it. Raises CannotFold where they cannot stand there."""
+        assign: dict[str, Json] = {}
+        now = place
+        for pending in edge.pending:
+            match pending:
+                case PendingSet():
+                    now = self._fold_set(pending, now, assign)
+                case PendingBlock():
+                    now = self._fold_block(pending, now, assign)
+                case PendingAssign():
+                    assign[pending.variable] = pending.value
+        steps = tuple(pending.step.id for pending in edge.pending if isinstance(pending, PendingSet))
+        if isinstance(edge.target, str):
+            return Folded(edge.target, assign, steps=steps)
+        output = self._output(edge.target, now)
+        if place.must_be_total and not output.total:
+            raise CannotFold
+        return Folded(None, assign, output.json, steps)
+
+    def _fold_set(self, pending: PendingSet, now: Place, assign: dict[str, Json]) -> Place:
+        after = now
+        for item in pending.step.values.fields:
+            if item.key not in self.analysis.variables_read:
+                continue
+            written = self.write(item.value, pending.point, now)
+            if now.must_be_total and not written.total:
+                raise CannotFold
+            assign[self.names.variable(item.key)] = written.json
+            after = after.setting(item.key, self.inline(item.value, pending.point, now))
+        return after
+
+    def _fold_block(self, pending: PendingBlock, now: Place, assign: dict[str, Json]) -> Place:
+        output = self._output_code(pending.last, now) if pending.last else None
+        name = pending.step.id
+        variable = self.names.step(name, self.frame.chain)
+        if name in self.analysis.records:
+            # Within one expression an output that is missing leaves its key out; a field of its own would fail.
+            read = self.analysis.read[name]
+            parts = {Facet.OUTPUT: output, Facet.STATUS: jsonata.quote("succeeded")}
+            pairs = [(facet.value, code) for facet, code in parts.items() if facet in read and code is not None]
+            made = jsonata.obj([(jsonata.constant(key), jsonata.verbatim(code)) for key, code in pairs])
+            assign[variable] = jsonata.field(made.text) if pairs else {}
+        elif output is not None:
+            assign[variable] = jsonata.field(output)
+        return now.ending(name, output, "succeeded")
+
+    def _output_code(self, step: Step, place: Place) -> str | None:
+        """The output of a step that has ended; None when it has none."""
+        if (step.id, Facet.OUTPUT) in place.steps:
+            return place.steps[step.id, Facet.OUTPUT]
+        return self._codes(place).step(step.id, Facet.OUTPUT) if step.id in self.analysis.read else None
+
+    def _output(self, end: End, place: Place) -> Written:
+        """What an end puts out."""
+        if end.value is not None and end.point is not None:
+            return self.write(end.value, end.point, place)
+        code = self._output_code(end.last, place) if end.last is not None else None
+        loose = end.last is not None and end.last.id in self.analysis.records
+        if code is not None and loose and (end.last is None or (end.last.id, Facet.OUTPUT) not in place.steps):
+            code = or_null(jsonata.verbatim(code)).text
+        output: Json = jsonata.field(code) if code is not None else None
+        if end.wrap:
+            output = {"output": output}
+        if end.keep:
+            kept = {step.id: self._kept(step, place) for step in end.keep}
+            output = {"output": output, "steps": kept}
+        return Written(output, total=True)
+
+    def _kept(self, step: Step, place: Place) -> Json:
+        """A step's variable as it comes out of a branch."""
+        if step.id not in self.analysis.records:
+            code = self._output_code(step, place)
+            return jsonata.field(code) if code is not None else None
+        facets = [facet for facet in Facet if facet in self.analysis.read[step.id]]
+        if any((step.id, facet) in place.steps for facet in facets):
+            pairs = [(facet, place.steps.get((step.id, facet))) for facet in facets]
+            return {facet.value: jsonata.field(code) for facet, code in pairs if code is not None}
+        return jsonata.field(f"${self.names.step(step.id, self.frame.chain)}")
+
+    def fold_or_go(self, edge: Edge, place: Place) -> Folded:
+        """The edge folded into the state before it, or a step to the state made of it."""
+        try:
+            return self.fold(edge, place)
+        except CannotFold:
+            return Folded(self.state_for(edge))
+
+    def fold_to_state(self, edge: Edge, place: Place) -> Folded:
+        """As `fold_or_go`, for the ways out of a state that must name a next state (rules and catchers)."""
+        if not isinstance(edge.target, End):
+            return self.fold_or_go(edge, place)
+        if not edge.pending:
+            return Folded(self.state_for(edge))
+        try:
+            return self.fold(Edge(self.state_for(Edge(edge.target)), edge.pending), place)
+        except CannotFold:
+            return Folded(self.state_for(edge))
+
+    def state_for(self, edge: Edge) -> str:
+        """The state that `edge` leads to; what is pending gets a state of its own. The same edge, the same state."""
+        goal = edge.target if isinstance(edge.target, str) else _end_key(edge.target)
+        key = (goal, *(_key(pending) for pending in edge.pending))
+        if key not in self.frame.made:
+            self.frame.made[key] = self._make(edge)
+        return self.frame.made[key]
+
+    def _make(self, edge: Edge) -> str:
+        if not edge.pending:
+            return edge.target if isinstance(edge.target, str) else self._end_state(edge.target)
+        first = edge.pending[0]
+        try:
+            folded = self.fold(edge, ENTRY)
+        except CannotFold:
+            rest = self.state_for(Edge(edge.target, edge.pending[1:]))
+            folded = self.fold(Edge(rest, edge.pending[:1]), ENTRY)
+        if not folded.assign and folded.next is not None:
+            return folded.next
+        step = first.step
+        span = step.span if step is not None else self.workflow.span
+        base = step.id if step is not None else "workflow"
+        if isinstance(first, PendingSet):
+            origin = Origin(Role.SET, span, base, first.step.description, folded=folded.steps[1:])
+            name = self._free(base)
+        else:
+            suffix = "output" if isinstance(first, PendingBlock) else "start"
+            origin = Origin(Role.HELPER, span, step.id if step else None, folded=folded.steps)
+            name = self._free(f"{base}.{suffix}")
+        output: Json = folded.output if folded.next is None else {}
+        return self.add(PassState(name=name, origin=origin, assign=folded.assign, output=output, next=folded.next))
+
+    def _end_state(self, end: End) -> str:
+        output = self._output(end, ENTRY).json
+        return self.add(SucceedState(name=self._free(end.name), origin=Origin(Role.END, end.span), output=output))
+
+    def _free(self, name: str) -> str:
+        """`name`, or it with a number when a state has it."""
+        number, found = 1, name
+        while found in self.frame.states:
+            number += 1
+            found = f"{name}.{number}"
+        return found
+
+    # -- step variables ---------------------------------------------------------------------------
+
+    def record(self, step: Step, facets: Mapping[Facet, Json]) -> dict[str, Json]:
+        """The Assign entry that keeps what later steps read of `step`; empty when nothing is."""
+        read = self.analysis.read.get(step.id)
+        if read is None:
+            return {}
+        name = self.names.step(step.id, self.frame.chain)
+        if step.id not in self.analysis.records:
+            return {name: facets[Facet.OUTPUT]} if Facet.OUTPUT in facets else {}
+        return {name: {facet.value: facets[facet] for facet in Facet if facet in read and facet in facets}}
+
+    def unrun(self, steps: Iterable[Step]) -> dict[str, Json]:
+        """Assign entries for steps that this way passes by, so that reading them later finds nothing, not a failure."""
+        chain = self.frame.chain
+        return {
+            self.names.step(step.id, chain): {}
+            for step in steps
+            if step.id in self.analysis.records and self.names.is_seen_from(step.id, chain)
+        }
+
+
+def without_output(edge: Edge, step: Step) -> Edge:
+    """The edge as it leaves `step` when that has put out nothing."""
+    if isinstance(edge.target, End) and edge.target.last is not None and edge.target.last.id == step.id:
+        return Edge(replace(edge.target, last=None), edge.pending)
+    return edge
+
+
+def in_order(states: Mapping[str, State], start: str) -> Iterator[State]:
+    """The states in the order in which a reader follows them: each before what it leads to."""
+    waiting, seen = [start], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            yield states[name]
+            waiting += reversed(ways_out(states[name]))
+
+
+def _end_key(end: End) -> str:
+    return f"{end.name}|{end.last.id if end.last else ''}"
+
+
+def _key(pending: Pending) -> str:
+    match pending:
+        case PendingSet():
+            return pending.step.id
+        case PendingBlock():
+            return f"{pending.step.id}={pending.last.id if pending.last else ''}"
+        case PendingAssign():
+            return f"{pending.variable}:={pending.value}"
+
+
+def or_null(code: Code) -> Code:
+    """The value of `code`, or null where it is undefined."""
+    return jsonata.conditional(jsonata.call("exists", code), code, jsonata.constant(None))

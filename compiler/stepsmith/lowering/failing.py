@@ -1,0 +1,175 @@
+"""What happens when a step fails: which handlers its state names, and where an error is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from stepsmith.analysis.facts import Facet
+from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, PassState, Role, Rule
+from stepsmith.document import Json
+from stepsmith.expressions import jsonata
+from stepsmith.lowering.codes import Place
+from stepsmith.lowering.context import Context, Guard, LoweringError
+from stepsmith.lowering.edges import Edge, Folded
+from stepsmith.lowering.errors import error_cause, error_fields, expand
+from stepsmith.model.policies import Handler, Then
+from stepsmith.model.steps import Block, Step, handlers_of, inner_blocks, walk
+
+EVERYTHING = "States.ALL"
+MATCH_ANY = (EVERYTHING, "States.TaskFailed")
+"""Names that match an error which a workflow raises itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An error to be raised: its name, message and cause as ASL fields; `known` is the name if it is constant."""
+
+    type: Json
+    message: Json
+    cause: Json
+    step: Json
+    known: str | None = None
+
+    def fields(self) -> dict[str, Json]:
+        return {"type": self.type, "message": self.message, "step": self.step, "cause": self.cause}
+
+
+def raised_from(variable: str) -> Raised:
+    """The error that a variable holds, to be raised again."""
+    parts = [jsonata.field(jsonata.path(f"${variable}", name)) for name in ("type", "message", "cause", "step")]
+    return Raised(*parts)
+
+
+def lower_handlers(
+    context: Context, step: Step, handlers: tuple[Handler, ...], done: Edge, block: Block
+) -> tuple[Guard, ...]:
+    """The handlers of `step` as guards, in order; `done` is where a handled failure goes on."""
+    # A last handler that only fails adds nothing to what happens anyway.
+    while handlers and handlers[-1].then is Then.FAIL and not handlers[-1].steps:
+        handlers = handlers[:-1]
+    return tuple(_guard(context, step, handler, done, block) for handler in handlers)
+
+
+def _guard(context: Context, step: Step, handler: Handler, done: Edge, block: Block) -> Guard:
+    again = handler.then is not Then.CONTINUE
+    variable = context.names.error(step.id) if again or step.id in context.analysis.errors_read else None
+    after = done
+    if again and variable is not None:
+        name = f"{step.id}.fail"
+        if name not in context.frame.states:
+            raise_error(context, name, step, raised_from(variable))
+        after = Edge(name)
+    errors = None if handler.errors is None else expand(handler.errors, context.catalog)
+    return Guard(errors, context.block(handler.steps, after), variable, step, block)
+
+
+def catchers(context: Context, step: Step, own: tuple[Guard, ...]) -> tuple[Catcher, ...]:
+    """The Catch of a state: the step's own handlers, then those of the blocks around it."""
+    found: list[Catcher] = []
+    for guard in (*own, *context.frame.guards):
+        found.append(_catcher(context, step, guard))
+        if guard.errors is None:
+            break
+    return tuple(found)
+
+
+def _catcher(context: Context, step: Step, guard: Guard) -> Catcher:
+    fields = error_fields(step.id)
+    raised = {**fields, "cause": jsonata.field(error_cause().text)}
+    place = Place().ending(step.id, None, "failed")
+    owner = guard.owner.id if guard.owner else ""
+    folded = context.fold_to_state(guard.edge, Place(steps=place.steps, errors={owner: None}))
+    assign: dict[str, Json] = {
+        **context.entry_assign(step.id),
+        **context.unrun(_passed_by(step, guard)),
+        **context.record(step, {Facet.STATUS: "failed", Facet.ERROR: fields}),
+        **folded.assign,
+    }
+    if guard.variable is not None:
+        assign[guard.variable] = raised
+    errors = (EVERYTHING,) if guard.errors is None else guard.errors
+    return Catcher(errors, must_go(folded), assign, output={})
+
+
+def _passed_by(step: Step, guard: Guard) -> Iterator[Step]:
+    """The steps that have not run when `step` fails and `guard` takes over."""
+    yield from inside(step)
+    around = {each.id for each in walk(guard.block) if any(inner.id == step.id for inner in inside(each))}
+    reached = False
+    for each in walk(guard.block):
+        if each.id in around or (reached and each.id != step.id):
+            yield each
+        reached = reached or each.id == step.id
+
+
+def raise_error(context: Context, name: str, step: Step | None, raised: Raised) -> str:
+    """The state called `name` from which the error goes to the handlers around, or ends the run."""
+    candidates = list(_takers(context.frame.guards, raised.known))
+    span = step.span if step is not None else context.workflow.span
+    origin = Origin(Role.RAISE, span, step.id if step else None)
+    if not candidates:
+        return context.add(FailState(name=name, origin=origin, error=_text(raised.type), cause=_text(raised.cause)))
+    if candidates[0][0] is None:
+        assign, target = _to_guard(context, candidates[0][1], step, raised)
+        return context.add(PassState(name=name, origin=origin, assign=assign, output={}, next=target))
+    rules: list[Rule] = []
+    otherwise: tuple[dict[str, Json], str] | None = None
+    for errors, guard in candidates:
+        assign, target = _to_guard(context, guard, step, raised)
+        if errors is None:
+            otherwise = assign, target
+        else:
+            names = jsonata.constant(list(errors))
+            tested = jsonata.binary("in", jsonata.verbatim(_code(raised.type)), names)
+            rules.append(Rule(jsonata.field(tested.text), target, assign))
+    if otherwise is None:
+        last = FailState(name=f"{name}.uncaught", origin=origin, error=_text(raised.type), cause=_text(raised.cause))
+        otherwise = {}, context.add(last)
+    state = ChoiceState(
+        name=name, origin=origin, rules=tuple(rules), default=otherwise[1], assign=otherwise[0], output={}
+    )
+    return context.add(state)
+
+
+def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[str, ...] | None, Guard]]:
+    """The guards that may take the error, with the names that must be tested (None: it takes it for certain)."""
+    for guard in guards:
+        if guard.errors is None or any(name in MATCH_ANY for name in guard.errors) or known in guard.errors:
+            yield None, guard
+            return
+        if known is None:
+            yield guard.errors, guard
+
+
+def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised) -> tuple[dict[str, Json], str]:
+    assign: dict[str, Json] = context.unrun(_passed_by(step, guard)) if step is not None else {}
+    if guard.variable is not None:
+        assign[guard.variable] = raised.fields()
+    return assign, context.state_for(guard.edge)
+
+
+def inside(step: Step) -> Iterator[Step]:
+    """Every step inside `step`, its handlers included."""
+    for block in inner_blocks(step):
+        yield from walk(block)
+    for handler in handlers_of(step):
+        yield from walk(handler.steps)
+
+
+def must_go(folded: Folded) -> str:
+    if folded.next is None:
+        raise LoweringError("a rule or catcher leads nowhere")
+    return folded.next
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise LoweringError(f"{value!r} is no text of a Fail state")
+    return value
+
+
+def _code(value: Json) -> str:
+    """The JSONata inside a field."""
+    text = _text(value)
+    return text.removeprefix("{% ").removesuffix(" %}") if text.startswith("{%") else jsonata.quote(text)

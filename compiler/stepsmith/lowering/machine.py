@@ -1,0 +1,39 @@
+"""Lowers a whole workflow: its steps, its output, its `finally` and the check of its input."""
+
+from __future__ import annotations
+
+from stepsmith.analysis.facts import Analysis
+from stepsmith.asl.states import StateMachine
+from stepsmith.catalog import ActionCatalog
+from stepsmith.lowering.blocks import lower_finally
+from stepsmith.lowering.context import Context, in_order
+from stepsmith.lowering.edges import Edge, End
+from stepsmith.lowering.input import lower_input
+from stepsmith.lowering.names import Names
+from stepsmith.lowering.steps import lower_block
+from stepsmith.model.workflow import Workflow
+
+NAME = "workflow"
+"""What the states that belong to no step are named after."""
+
+
+def lower_workflow(workflow: Workflow, analysis: Analysis, catalog: ActionCatalog) -> StateMachine:
+    """The machine of a workflow that passed the checks. Raises LoweringError for a bug of ours."""
+    context = Context(workflow, analysis, catalog, Names(workflow, analysis), lower_block)
+    span = workflow.output.span if workflow.output is not None else workflow.span
+    done = Edge(End(f"{NAME}.end", span, workflow.output, analysis.end))
+    if workflow.finally_steps:
+        done, guard, leave = lower_finally(context, None, NAME, workflow.finally_steps, workflow.steps, done)
+        with context.guarded((guard,), (leave,)):
+            entry = context.block(workflow.steps, done)
+    else:
+        entry = context.block(workflow.steps, done)
+    start = lower_input(context, entry)
+    return StateMachine(
+        name=workflow.name,
+        start_at=start,
+        states=tuple(in_order(context.frame.states, start)),
+        comment=workflow.description,
+        timeout=workflow.timeout,
+        functions=tuple(sorted(context.functions)),
+    )

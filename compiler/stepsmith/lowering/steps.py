@@ -1,0 +1,231 @@
+"""Lowers steps: each verb becomes its state, each modifier a field or a neighbour of it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from stepsmith.analysis.facts import Facet, Point
+from stepsmith.asl.states import (
+    ChoiceState,
+    Origin,
+    Role,
+    Rule,
+    SucceedState,
+    TaskState,
+    WaitState,
+)
+from stepsmith.document import Json
+from stepsmith.expressions import jsonata
+from stepsmith.expressions.jsonata import Code
+from stepsmith.expressions.scope import Binding
+from stepsmith.expressions.syntax import Template
+from stepsmith.lowering.blocks import lower_for_each, lower_parallel, lower_repeat, lower_switch, lower_try
+from stepsmith.lowering.choices import markers, ways
+from stepsmith.lowering.codes import Place
+from stepsmith.lowering.context import Context, LoweringError, without_output
+from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingSet
+from stepsmith.lowering.errors import retriers
+from stepsmith.lowering.failing import Raised, catchers, inside, lower_handlers, must_go, raise_error
+from stepsmith.model.steps import (
+    ActionStep,
+    Block,
+    FailStep,
+    ForEachStep,
+    ParallelStep,
+    RepeatStep,
+    SetStep,
+    Step,
+    StopStep,
+    SwitchStep,
+    TryStep,
+    WaitStep,
+    walk,
+)
+
+LAMBDA_INVOKE = "arn:${Partition}:states:::lambda:invoke"
+RESULT = "$states.result.Payload"
+RETRY_COUNT = "{% $states.context.State.RetryCount %}"
+RUN_ID = "{% $states.context.Execution.Name %}"
+
+
+def lower_block(context: Context, block: Block, edge: Edge) -> Edge:
+    """The edge that enters `block`, which then goes on along `edge`."""
+    for step in reversed(block):
+        edge = _step(context, step, edge)
+    return edge
+
+
+def _step(context: Context, step: Step, edge: Edge) -> Edge:
+    before = context.analysis.points[step.id]
+    if step.condition is None:
+        return _verb(context, step, edge, before)
+    name = f"{step.id}.if"
+    inner = _verb(context, step, edge, before.knowing(step.condition, True))
+    entry = context.entry(name)
+    skipping = Place(loops=entry.loops).ending(step.id, None, "skipped")
+    folded = [
+        context.fold_to_state(inner, entry),
+        context.fold_to_state(without_output(edge, step), skipping),
+    ]
+    outputs = markers(folded)
+    run, skip = folded
+    item = context.entry_assign(name)
+    skipped = {**item, **context.unrun(inside(step)), **context.record(step, {Facet.STATUS: "skipped"})}
+    condition = jsonata.field(context.condition(step.condition, before, entry))
+    state = ChoiceState(
+        name=name,
+        origin=Origin(Role.CONDITION, step.span, step.id, ways=ways(folded, outputs)),
+        rules=(Rule(condition, must_go(run), {**item, **run.assign}, output=outputs[0]),),
+        default=must_go(skip),
+        assign={**skipped, **skip.assign},
+        output=outputs[1],
+    )
+    return Edge(context.add(state))
+
+
+def _verb(context: Context, step: Step, edge: Edge, point: Point) -> Edge:
+    match step:
+        case ActionStep():
+            return _action(context, step, edge, point)
+        case SetStep():
+            return Edge(edge.target, (PendingSet(step, point), *edge.pending))
+        case WaitStep():
+            return _wait(context, step, edge, point)
+        case StopStep():
+            return _stop(context, step, point)
+        case FailStep():
+            cause = context.write(step.cause, point, context.entry(step.id)).json
+            return Edge(raise_error(context, step.id, step, Raised(step.error, cause, cause, step.id, step.error)))
+        case SwitchStep():
+            return lower_switch(context, step, edge, point)
+        case RepeatStep():
+            return lower_repeat(context, step, edge, point)
+        case ParallelStep():
+            return lower_parallel(context, step, edge, point)
+        case ForEachStep():
+            return lower_for_each(context, step, edge, point)
+        case TryStep():
+            return lower_try(context, step, edge, point)
+        case _:
+            assert_never(step)
+
+
+# -- action ---------------------------------------------------------------------------------------
+
+
+def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edge:
+    signature = context.catalog.get(step.action)
+    if signature is None:
+        raise LoweringError(f"{step.span}: the unknown action {step.action} passed the checks")
+    context.functions.add(signature.function_id)
+    own = lower_handlers(context, step, step.on_failure or (), without_output(edge, step), (step,))
+    catch = catchers(context, step, own)
+    entry = context.entry(step.id)
+    output: Json = jsonata.field(RESULT)
+    inline: str | None = RESULT
+    if step.output is not None:
+        extra = {"output": Binding(type=context.analysis.results[step.id], code=RESULT)}
+        output = context.write(step.output, point, entry, extra).json
+        inline = context.inline(step.output, point, entry, extra)
+    place = Place(loops=entry.loops, must_be_total=bool(catch)).ending(step.id, inline, "succeeded")
+    reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
+    after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
+    handled = [inner for handler in step.on_failure or () for inner in walk(handler.steps)]
+    state = TaskState(
+        name=step.id,
+        origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps),
+        resource=LAMBDA_INVOKE,
+        arguments={
+            "FunctionName": f"${{{signature.function_id}}}",
+            "Payload": _payload(context, step, point, entry),
+        },
+        timeout=step.timeout,
+        heartbeat=step.heartbeat,
+        retry=retriers(step.retry or context.workflow.retry, context.catalog),
+        catch=catch,
+        assign={
+            **context.entry_assign(step.id),
+            **context.unrun(handled),
+            **context.record(step, {Facet.OUTPUT: output, Facet.STATUS: "succeeded"}),
+            **after.assign,
+        },
+        output=after.output if after.next is None else output,
+        next=after.next,
+    )
+    return Edge(context.add(state))
+
+
+def _payload(context: Context, step: ActionStep, point: Point, entry: Place) -> Json:
+    """What the handler gets: the params, and which run and step it works for."""
+    run: dict[str, Json] = {"id": RUN_ID, "workflow": context.workflow.name}
+    if context.workflow.version is not None:
+        run["version"] = jsonata.literal(context.workflow.version)
+    return {
+        "params": context.write(step.params, point, entry).json,
+        "run": run,
+        "step": {
+            "id": step.id,
+            "path": step_path(context, step, entry),
+            "action": step.action,
+            "line": step.span.start.line,
+            "attempt": RETRY_COUNT,
+        },
+    }
+
+
+def step_path(context: Context, step: Step, entry: Place) -> Json:
+    """The path that tells branches and iterations apart, such as `scan_all[2].scan`."""
+    if not context.frame.path:
+        return step.id
+    texts: list[str] = []
+    codes: list[Code] = []
+    for part in (*context.frame.path, f".{step.id}"):
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        codes += [jsonata.constant("".join(texts)), jsonata.verbatim(entry.loops.get((part.loop, True), part.code))]
+        texts = []
+    codes.append(jsonata.constant("".join(texts)))
+    if len(codes) == 1:
+        return "".join(texts)
+    return jsonata.field(jsonata.chain("&", codes).text)
+
+
+# -- wait and stop --------------------------------------------------------------------------------
+
+
+def _wait(context: Context, step: WaitStep, edge: Edge, point: Point) -> Edge:
+    entry = context.entry(step.id)
+    after = context.fold_or_go(
+        without_output(edge, step), Place(loops=entry.loops).ending(step.id, "null", "succeeded")
+    )
+
+    def written(value: str | Template) -> str:
+        if isinstance(value, str):
+            return value
+        return jsonata.field(context.translated(value, point, entry).code)
+
+    state = WaitState(
+        name=step.id,
+        origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps),
+        seconds=written(step.seconds) if isinstance(step.seconds, Template) else step.seconds,
+        timestamp=written(step.until) if step.until is not None else None,
+        assign={
+            **context.entry_assign(step.id),
+            **context.record(step, {Facet.OUTPUT: None, Facet.STATUS: "succeeded"}),
+            **after.assign,
+        },
+        output=after.output if after.next is None else {},
+        next=after.next,
+    )
+    return Edge(context.add(state))
+
+
+def _stop(context: Context, step: StopStep, point: Point) -> Edge:
+    output = context.write(step.result, point).json if step.result is not None else None
+    if context.frame.finallies:
+        leave = context.frame.finallies[0]
+        pending = PendingAssign(step, leave.outcome, {"stop": {"output": output}})
+        return Edge(leave.edge.target, (pending, *leave.edge.pending))
+    state = SucceedState(name=step.id, origin=Origin(Role.STEP, step.span, step.id, step.description), output=output)
+    return Edge(context.add(state))

@@ -1,0 +1,60 @@
+"""The order of the stages; nothing else knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepsmith.analysis.flow import analyse
+from stepsmith.asl.origins import Origins
+from stepsmith.asl.states import StateMachine
+from stepsmith.catalog import ActionCatalog
+from stepsmith.checks import run_checks
+from stepsmith.checks.context import CheckContext
+from stepsmith.diagnostics import Diagnostics
+from stepsmith.dialects import read_workflow
+from stepsmith.emission import definition_text, origins
+from stepsmith.loading import load_document, read_source
+from stepsmith.lowering.machine import lower_workflow
+from stepsmith.model.workflow import Workflow
+from stepsmith.source import SourceFile
+from stepsmith.verify import verify_machine
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """What came of compiling one file. `asl` and `origins` are there only if no diagnostic is an error."""
+
+    diagnostics: Diagnostics
+    source: SourceFile | None = None
+    workflow: Workflow | None = None
+    machine: StateMachine | None = None
+    asl: str | None = None
+    """The definition's text."""
+    origins: Origins | None = None
+    """The source map."""
+
+
+def compile_bytes(path: str, data: bytes, catalog: ActionCatalog) -> Compilation:
+    """Compiles the content of a file that people know as `path`."""
+    diagnostics = Diagnostics()
+    source = read_source(path, data, diagnostics)
+    return compile_workflow(source, catalog, diagnostics) if source else Compilation(diagnostics)
+
+
+def compile_workflow(source: SourceFile, catalog: ActionCatalog, diagnostics: Diagnostics | None = None) -> Compilation:
+    """Compiles a text; every problem that can be found is found in one run."""
+    diagnostics = diagnostics if diagnostics is not None else Diagnostics()
+    document = load_document(source, diagnostics)
+    workflow = read_workflow(document, diagnostics) if document else None
+    if workflow is None:
+        return Compilation(diagnostics, source)
+    analysis = analyse(workflow, catalog)
+    run_checks(CheckContext(workflow, analysis, catalog, diagnostics))
+    if diagnostics.has_errors:
+        return Compilation(diagnostics, source, workflow)
+    machine = lower_workflow(workflow, analysis, catalog)
+    text = definition_text(machine)
+    verify_machine(machine, text, diagnostics)
+    if diagnostics.has_errors:
+        return Compilation(diagnostics, source, workflow, machine)
+    return Compilation(diagnostics, source, workflow, machine, text, origins(workflow, machine))
