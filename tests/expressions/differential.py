@@ -2,8 +2,8 @@
 
     python tests/expressions/differential.py 20000 --seed 7 --node /path/with/node_modules
 
-With `--node` (or the environment variable STEPSMITH_JSONATA, a folder in which `npm install jsonata@2.0.6` was run), the
-expressions are evaluated by the reference implementation under node as well.
+With `--node` (or the environment variable STEPSMITH_JSONATA, a folder in which `npm install jsonata@2.0.6` was run),
+the expressions are evaluated by the reference implementation under node as well.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ def compare(cases: Iterable[Case], node: str = "") -> dict[str, Report]:
         results["jsonata-js"] = _under_node(node, [(code, case.data) for case, code, _, _ in waiting])
     for name, report in reports.items():
         for (case, code, expected, failed), result in zip(waiting, results[name], strict=True):
-            line = f"{case.source}\n    {code}\n    data {json.dumps(case.data)}\n    jinja {expected!r}\n    ours {result}"
+            data = json.dumps(case.data)
+            line = f"{case.source}\n    {code}\n    data {data}\n    jinja {expected!r}\n    ours {result}"
             report.add(outcome_of(expected, failed, result), line)
     return reports
 

@@ -7,11 +7,20 @@ from random import Random
 
 from stepsmith.document import Json
 
-TEXTS = ["", "a", "Ab c", " lead", "x.y.z", "it's", 'q"q', "back\\slash", "$1 cost", "%} {{ x", "12", "-3.5", "yes", "é ü", "a,b,,c", "line\nend"]  # fmt: skip
+TEXTS = ["", "a", "Ab c", " lead", "x.y.z", "it's", 'q"q', "back\\slash", "$1 cost", "%} {{ x", "12", "-3.5"]
+TEXTS += ["yes", "é ü", "a,b,,c", "line\nend"]
 NUMBERS: list[int | float] = [0, 1, 2, 3, 7, -1, -5, 10, 100, 0.5, 2.5, -1.25, 12.75]
 NAMES = ["a", "b", "k-y", "items", "value"]
 KINDS = ("text", "number", "boolean", "texts", "numbers", "object", "objects", "mixed")
 
+_TESTS = ["string", "mapping", "number", "none", "iterable", "integer", "float", "boolean"]
+_MAYBE = ["input.missing", "input.object.a", "input.missing.deep", "input.text"]
+_TEXTUAL = ["'on'", "'n', 'gt', 1", "'name', 'in', input.texts"]
+_KIND_TESTS = ["'string'", "'none'", "'iterable'"]
+_OF_OBJECT = ["keys()", "values()", "items()", "get('a')", "get('a', 1)"]
+_CONTAINERS = ["texts", "text", "object", "mixed"]
+_KEYS = ["'n'", "'name'"]
+_MAPPED = ["'upper'", "'trim'", "'replace', 'a', input.other"]
 _SWAP = r"'\\2\\1'"
 
 
@@ -154,22 +163,16 @@ class Generator:
                 lambda: f"(0 {choose(['<', '<='])} {e('number', d)} < 10)",
                 lambda: f"({e('texts', d)} == {e('texts', d)})",
                 lambda: f"({e('mixed', d)} == {e('mixed', d)})",
-                lambda: (
-                    f"({e('text', d)} {choose(['in', 'not in'])} {e(choose(['texts', 'text', 'object', 'mixed']), d)})"
-                ),
+                lambda: f"({e('text', d)} {choose(['in', 'not in'])} {e(choose(_CONTAINERS), d)})",
                 lambda: f"({e('number', d)} in {e('numbers', d)})",
                 lambda: f"({e('texts', d)} in {e('mixed', d)})",
                 lambda: f"({e('boolean', d)} and {e('boolean', d)})",
                 lambda: f"({e('boolean', d)} or {e('boolean', d)})",
                 lambda: f"(not {e(choose(KINDS), d)})",
                 lambda: f"bool({e(choose(KINDS), d)})",
-                lambda: (
-                    f"({e(choose(KINDS), d)} is {choose(['string', 'mapping', 'number', 'none', 'iterable', 'integer', 'float', 'boolean'])})"
-                ),
+                lambda: f"({e(choose(KINDS), d)} is {choose(_TESTS)})",
                 lambda: f"({e('number', d)} is {choose(['odd', 'even', 'divisibleby 3', 'gt 2', 'ne 1'])})",
-                lambda: (
-                    f"({choose(['input.missing', 'input.object.a', 'input.missing.deep', 'input.text'])} is {choose(['defined', 'undefined'])})"
-                ),
+                lambda: f"({choose(_MAYBE)} is {choose(['defined', 'undefined'])})",
                 lambda: f"""({e("text", d)} is {choose(["upper", "lower", "match('[a-z]')", "search('[0-9]')"])})""",
                 lambda: f"({e('text', d)} | bool)",
                 lambda: f"{choose(['any', 'all'])}({e(choose(['texts', 'numbers', 'mixed']), d)})",
@@ -185,9 +188,7 @@ class Generator:
                 lambda: f"({e('texts', d)} + {e('texts', d)})",
                 lambda: f"({e('texts', d)} | sort{choose(['', '(reverse=true)', '(case_sensitive=true)'])})",
                 lambda: f"({e('texts', d)} | unique{choose(['', '(case_sensitive=true)'])} | list)",
-                lambda: (
-                    f"""({e("texts", d)} | map({choose(["'upper'", "'trim'", "'replace', 'a', input.other"])}) | list)"""
-                ),
+                lambda: f"""({e("texts", d)} | map({choose(_MAPPED)}) | list)""",
                 lambda: f"({e('texts', d)} | {choose(['select', 'reject'])} | list)",
                 lambda: f"({e('texts', d)} | select('in', {e('texts', d)}) | list)",
                 lambda: f"({e('texts', d)}[{choose(['1:', ':1', '-1:', '::-1'])}])",
@@ -232,12 +233,10 @@ class Generator:
         e, choose = self.expression, self.random.choice
         return choose(
             [
-                lambda: (
-                    f"""({e("objects", d)} | selectattr({choose(["'on'", "'n', 'gt', 1", "'name', 'in', input.texts"])}) | list)"""
-                ),
+                lambda: f"""({e("objects", d)} | selectattr({choose(_TEXTUAL)}) | list)""",
                 lambda: f"""({e("objects", d)} | rejectattr({choose(["'on'", "'n', 'lt', 2"])}) | list)""",
                 lambda: (
-                    f"""({e("objects", d)} | sort(attribute={choose(["'n'", "'name'"])}, reverse={choose(["true", "false"])}))"""
+                    f"""({e("objects", d)} | sort(attribute={choose(_KEYS)}, reverse={choose(["true", "false"])}))"""
                 ),
                 lambda: f"({e('objects', d)} | {choose(['reverse', 'list'])} | list)",
                 lambda: f"({e('objects', d)} | batch(2) | first | default([]))",
@@ -254,16 +253,12 @@ class Generator:
                 lambda: f"({e('mixed', d)} | {choose(['flatten', 'flatten(1)', 'list'])})",
                 lambda: f"({e('mixed', d)} | batch({choose(['1', '2'])}) | list)",
                 lambda: f"({e('mixed', d)} | {choose(['select', 'reject'])} | list)",
-                lambda: (
-                    f"""({e("mixed", d)} | {choose(["select", "reject"])}({choose(["'string'", "'none'", "'iterable'"])}) | list)"""
-                ),
+                lambda: f"""({e("mixed", d)} | {choose(["select", "reject"])}({choose(_KIND_TESTS)}) | list)""",
                 lambda: f"({e('mixed', d)} | map('string') | list)",
                 lambda: f"({e('mixed', d)}[{choose(['1:', ':1', '::-1'])}])",
                 lambda: f"({e('mixed', d)} | {choose(['first', 'last'])} | default('none'))",
                 lambda: f"({e('object', d)} | {choose(['items', 'dictsort'])} | list)",
-                lambda: (
-                    f"""({e("object", d)}).{choose(["keys()", "values()", "items()", "get('a')", "get('a', 1)"])}"""
-                ),
+                lambda: f"""({e("object", d)}).{choose(_OF_OBJECT)}""",
                 lambda: f"({e('mixed', d)} if {e(choose(KINDS), d)} else {e('texts', d)})",
             ]
         )()

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -360,7 +361,8 @@ def _text_rules() -> Iterator[None]:
 def value_by_jinja(source: str, variables: dict[str, Any]) -> Any:
     """What Jinja2 gives for an expression. Raises OracleError where it raises anything."""
     source = METHODS.sub(r".method_\1(", source)
-    with _text_rules():
+    with _text_rules(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # Python's, of the code that Jinja2 makes
         try:
             return real(_ENVIRONMENT.compile_expression(source, undefined_to_none=False)(**variables))
         except OracleError:
