@@ -32,6 +32,7 @@ from stepsmith.engine.tasks import (
     TaskWaiting,
 )
 from stepsmith.engine.templates import Evaluation
+from stepsmith.engine.validation import Problem, validate
 from stepsmith.engine.values import Json
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "InvalidToken",
     "Json",
     "Machine",
+    "Problem",
     "Purpose",
     "RealClock",
     "Status",
@@ -63,4 +65,5 @@ __all__ = [
     "VirtualClock",
     "api_event",
     "read_machine",
+    "validate",
 ]

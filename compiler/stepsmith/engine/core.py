@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stepsmith.engine.clock import Clock
 from stepsmith.engine.events import Detail, Event
-from stepsmith.engine.execution import Execution, Visit
+from stepsmith.engine.execution import Execution, Scope, Visit
 from stepsmith.engine.limits import HISTORY_EVENTS
 from stepsmith.engine.query.expression import Evaluator
 from stepsmith.engine.scheduler import Scheduler
@@ -60,6 +60,10 @@ class Core:
     def now(self) -> datetime:
         """The present moment."""
         return self.clock.now()
+
+    def scope(self, parent: Scope | None) -> Scope:
+        """A scope for variables inside `parent`, or an outermost one."""
+        return Scope(parent, self.evaluator.scope(None if parent is None else parent.frame))
 
     def soon(self, action: Callable[[], None]) -> None:
         """Do it now, after what is already due."""

@@ -25,7 +25,7 @@ from stepsmith.engine.errors import (
     TaskTimedOut,
 )
 from stepsmith.engine.events import Detail, Event
-from stepsmith.engine.execution import Execution, Run, Scope, Status
+from stepsmith.engine.execution import Execution, Run, Status
 from stepsmith.engine.flow import abort, resume, start_run
 from stepsmith.engine.limits import DURATION, HISTORY_EVENTS
 from stepsmith.engine.machine import Machine
@@ -133,9 +133,10 @@ class Engine:
         if parent is not None:
             parent._children.append(execution)
         payload = Payload(input)
+        self._core.evaluator.watch(payload.text)
         details: dict[str, Detail] = {"input": payload.text, "roleArn": role_arn}
         self._core.record(execution, "ExecutionStarted", details, 0)
-        scope = Scope(None, self._core.evaluator.root())
+        scope = self._core.scope(None)
         # Recorded: the first state's Entered has no parent, not the ExecutionStarted.
         execution._root = Run(execution, machine.graph, _Whole(self, execution), scope, payload, 0)
         self._limit_time(execution)

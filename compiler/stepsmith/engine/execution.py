@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stepsmith.engine.errors import Failure
 from stepsmith.engine.events import Event
-from stepsmith.engine.query.expression import Frame, bind, unbind
+from stepsmith.engine.query.expression import VariableFrame
 from stepsmith.engine.values import Json, Payload, timestamp_text
 
 if TYPE_CHECKING:
@@ -40,20 +40,20 @@ class Scope:
 
     __slots__ = ("_sizes", "frame", "parent")
 
-    def __init__(self, parent: Scope | None, root: Any) -> None:
+    def __init__(self, parent: Scope | None, frame: VariableFrame) -> None:
         self.parent = parent
-        self.frame: Any = Frame(root if parent is None else parent.frame)
+        self.frame = frame
         self._sizes: dict[str, int] = {}
 
     def assign(self, values: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
         """Set variables together; their sizes are bytes of JSON text."""
         for name, value in values.items():
-            self.frame.bindings[name] = bind(value)
+            self.frame.assign(name, value)
         self._sizes.update(sizes)
 
     def variables(self) -> dict[str, Json]:
         """This scope's own variables."""
-        return {name: unbind(value) for name, value in self.frame.bindings.items()}
+        return dict(self.frame.plain)
 
     def size_with(self, sizes: Mapping[str, int]) -> int:
         """Bytes that this scope and those around it would hold after an assignment."""

@@ -15,6 +15,8 @@ from stepsmith.engine.query.expression import (
     Evaluator,
     Expression,
     QueryError,
+    VariableFrame,
+    bound,
     expression,
     expression_text,
     is_expression,
@@ -54,13 +56,25 @@ Trace: TypeAlias = Callable[[str, str, Json, "str | None"], None]
 class Context:
     """What expressions see: a scope's variables and ``$states``; and who is told of each evaluation."""
 
-    __slots__ = ("evaluator", "scope", "states", "trace")
+    __slots__ = ("_bound", "evaluator", "scope", "states", "trace")
 
-    def __init__(self, evaluator: Evaluator, scope: Any, states: Mapping[str, Json], trace: Trace | None) -> None:
+    def __init__(
+        self, evaluator: Evaluator, scope: VariableFrame, states: Mapping[str, Json], trace: Trace | None
+    ) -> None:
         self.evaluator = evaluator
         self.scope = scope
         self.states = states
         self.trace = trace
+        self._bound: Mapping[str, Any] | None = None
+
+    def evaluate(self, query: Expression) -> Json:
+        """The value of an expression here. Raises QueryError."""
+        return self.evaluator.evaluate(query, self.scope, self.states, self._bound_states)
+
+    def _bound_states(self) -> Mapping[str, Any]:
+        if self._bound is None:
+            self._bound = bound(dict(self.states))
+        return self._bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +99,7 @@ class Query:
         """Its value. Raises FieldError."""
         query = self.expression
         try:
-            value = context.evaluator.evaluate(query, context.scope, context.states)
+            value = context.evaluate(query)
         except QueryError as problem:
             if context.trace is not None:
                 context.trace(self.field, query.text, None, problem.reason)

@@ -7,6 +7,7 @@ workflows contain, are walked here without it. This module refuses to say which 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,12 +20,14 @@ from jsonata.jsonata import Jsonata
 from jsonata.parser import Parser
 from jsonata.utils import Utils
 
-from stepsmith.engine.query.corrections import CorrectedJsonata, corrected_functions
+from stepsmith.engine.query.corrections import CorrectedJsonata, compile_regex, corrected_functions
 from stepsmith.engine.query.functions import FunctionError, aws_functions
 from stepsmith.engine.values import Json
 
 Frame = Jsonata.Frame
 NULL: Final = Utils.NULL_VALUE
+_EXACT: Final = 2**53
+_BIG = re.compile(r"[0-9]{16}")
 _PATH = re.compile(r"\$([A-Za-z][A-Za-z0-9_]*)((?:\.[A-Za-z][A-Za-z0-9_]*)*)")
 _NO_PLAIN_STEP = frozenset({"and", "or", "in", "true", "false", "null", "function"})
 
@@ -72,9 +75,20 @@ class Expression:
         return f"Expression({self.text!r})"
 
 
+def _parser_2_0_6() -> Parser:
+    """A parser without the operators that JSONata got after 2.0.6, which AWS refuses (measured)."""
+    parser = Parser()
+    for operator in ("?:", "??"):
+        del parser.symbol_table[operator]
+    return parser
+
+
+_PARSER: Final = _parser_2_0_6()
+
+
 def _parse(text: str) -> Parser.Symbol:
     try:
-        return Parser().parse(text)
+        return _PARSER.parse(text, compile_regex)
     except JException as problem:
         raise ExpressionSyntaxError(str(problem), int(problem.location)) from None
     except RecursionError:
@@ -106,34 +120,62 @@ class _Undefined:
 _UNDEFINED: Final = _Undefined()
 
 
+class VariableFrame(Jsonata.Frame):  # type: ignore[misc]
+    """A scope's variables: as the library wants them for its own evaluation, and as plain JSON for plain paths."""
+
+    def __init__(self, parent: Any) -> None:
+        super().__init__(parent)
+        self.plain: dict[str, Json] = {}
+
+    def assign(self, name: str, value: Json) -> None:
+        """Set one variable."""
+        self.plain[name] = value
+        self.bindings[name] = bound(value)
+
+
 class Evaluator:
     """Evaluates expressions for one engine: holds the functions that depend on its clock, ids and random numbers."""
 
     def __init__(self, now: Callable[[], datetime], ids: Callable[[], str], random: Random) -> None:
         self._jsonata = CorrectedJsonata()
         self._root = Frame(None)
-        self._root.bindings.update(Jsonata.static_frame.bindings)
-        self._root.bindings.update(corrected_functions(self._jsonata))
+        self._root.bindings.update(corrected_functions())
         self._root.bindings.update(aws_functions(ids, random))
         self._now = now
+        self.big_numbers = False
 
-    def root(self) -> Any:
-        """The frame that every outermost variable scope is made in."""
-        return self._root
+    def scope(self, parent: VariableFrame | None) -> VariableFrame:
+        """A frame for the variables of a scope inside `parent`, or of an outermost one."""
+        return VariableFrame(self._root if parent is None else parent)
 
-    def evaluate(self, query: Expression, scope: Any, states: Mapping[str, Json]) -> Json:
+    def watch(self, text: str) -> None:
+        """Look at JSON text that comes in: from the first number too large for a double's digits, results are checked.
+
+        Measured: such a number keeps its digits in a definition and loses them in an expression.
+        """
+        if not self.big_numbers and _BIG.search(text):
+            self.big_numbers = True
+
+    def evaluate(
+        self,
+        query: Expression,
+        scope: VariableFrame,
+        states: Mapping[str, Json],
+        bound_states: Callable[[], Mapping[str, Any]],
+    ) -> Json:
         """The value of an expression, with `scope`'s variables and `states` as ``$states``.
 
-        Raises QueryError when it fails, is undefined, or is nothing that JSON can hold.
+        `bound_states` gives the same in the library's form, for when it is needed. Raises QueryError when the
+        evaluation fails, is undefined, or is nothing that JSON can hold.
         """
         path = query.path
         if path is not None:
             found = _walk(path, scope, states)
             if not isinstance(found, _Undefined):
-                return found
-        frame = Frame(scope)
-        frame.bindings["states"] = states
+                return plain(found) if self.big_numbers else found
         try:
+            frame = Frame(scope)
+            frame.bindings["states"] = bound_states()
             result = self._jsonata.run(query.ast, frame, self._now)
             if result is None:
                 raise QueryError("returned nothing (undefined).")
@@ -142,10 +184,10 @@ class Evaluator:
             raise
         except ExpressionSyntaxError as problem:
             raise QueryError(f"could not be parsed. {problem.message}") from None
-        except (JException, FunctionError) as problem:
-            code = getattr(problem, "error", None)
-            text = str(problem)
-            raise QueryError(f"threw an error during evaluation. {f'{code}: ' if code else ''}{text}") from None
+        except JException as problem:
+            raise QueryError(f"threw an error during evaluation. {problem.error}: {problem}") from None
+        except FunctionError as problem:
+            raise QueryError(f"threw an error during evaluation. {problem}") from None
         except RecursionError:
             raise QueryError("threw an error during evaluation. D1011: Stack overflow.") from None
         except Exception as problem:  # the library leaks Python's own exceptions
@@ -153,42 +195,57 @@ class Evaluator:
             raise QueryError(f"threw an error during evaluation. {text}") from None
 
 
-def _walk(path: tuple[str, ...], scope: Any, states: Mapping[str, Json]) -> Json | _Undefined:
+def _walk(path: tuple[str, ...], scope: VariableFrame, states: Mapping[str, Json]) -> Json | _Undefined:
     """The value at a plain path, or nothing where JSONata's own rules are needed."""
-    if path[0] == "states":
-        value: Any = states
+    name = path[0]
+    value: Json
+    if name == "states":
+        value = states
     else:
-        value = scope.lookup(path[0])
-        if value is None or not isinstance(value, (str, int, float, dict, list)):
-            if value is NULL and len(path) == 1:
-                return None
+        frame: Any = scope
+        while isinstance(frame, VariableFrame) and name not in frame.plain:
+            frame = frame.parent
+        if not isinstance(frame, VariableFrame):
             return _UNDEFINED
+        value = frame.plain[name]
     for name in path[1:]:
         if not isinstance(value, dict) or name not in value:
             return _UNDEFINED
         value = value[name]
-    return value  # type: ignore[no-any-return]
+    return value
 
 
-def bind(value: Json) -> Any:
-    """A variable's value as the library wants it: null at the top has a marker of its own."""
-    return NULL if value is None else value
-
-
-def unbind(value: Any) -> Json:
-    """The JSON value of a bound variable."""
-    return None if value is NULL else value
+def bound(value: Json) -> Any:
+    """A value as the library wants it, where null has a marker of its own. What holds no null is not copied."""
+    if value is None:
+        return NULL
+    if isinstance(value, dict):
+        changed = {}
+        for key, member in value.items():
+            if (member is None or isinstance(member, (dict, list))) and (other := bound(member)) is not member:
+                changed[key] = other
+        return {**value, **changed} if changed else value
+    if isinstance(value, list):
+        replaced = None
+        for at, item in enumerate(value):
+            if (item is None or isinstance(item, (dict, list))) and (other := bound(item)) is not item:
+                replaced = list(value) if replaced is None else replaced
+                replaced[at] = other
+        return value if replaced is None else replaced
+    return value
 
 
 def plain(value: Any) -> Json:
     """A result of the library as a JSON value of its own. Raises QueryError for functions, regexes and alike."""
     match value:
-        case bool() | str() | int() | None:
+        case bool() | str() | None:
             return value
+        case int():
+            return value if -_EXACT <= value <= _EXACT else _rounded(value)
         case float():
-            if value != value or value in (float("inf"), float("-inf")):
-                return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-            return value
+            if math.isfinite(value):
+                return value
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"  # measured
         case dict():
             return {key: plain(member) for key, member in value.items()}
         case list():
@@ -197,3 +254,10 @@ def plain(value: Any) -> Json:
             return None
         case _:
             raise QueryError("returned an unsupported result type.")
+
+
+def _rounded(value: int) -> int:
+    try:
+        return int(float(value))
+    except OverflowError:
+        raise QueryError("returned a number that is out of range.") from None

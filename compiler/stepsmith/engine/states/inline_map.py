@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from stepsmith.engine.core import Core
 from stepsmith.engine.errors import Failure
-from stepsmith.engine.execution import Run, Scope, Visit
+from stepsmith.engine.execution import Run, Visit
 from stepsmith.engine.flow import abort, context_for, evaluation_failed, fail, finish, resume, start_run
 from stepsmith.engine.limits import INLINE_MAP_CONCURRENCY, check_data
 from stepsmith.engine.machine import Map
@@ -115,7 +115,7 @@ class Iterations:
                 return False
         self._next = at + 1
         started = core.record(outer.execution, "MapIterationStarted", {"name": state.name, "index": at}, previous)
-        run = Run(outer.execution, state.processor, self, Scope(outer.scope, None), Payload(item), started.id, at)
+        run = Run(outer.execution, state.processor, self, core.scope(outer.scope), Payload(item), started.id, at)
         self._active[at] = run
         start_run(core, run)
         return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from stepsmith.engine.core import Core
 from stepsmith.engine.errors import Failure
-from stepsmith.engine.execution import Run, Scope, Visit
+from stepsmith.engine.execution import Run, Visit
 from stepsmith.engine.flow import abort, context_for, evaluation_failed, fail, finish, resume, start_run
 from stepsmith.engine.limits import check_data
 from stepsmith.engine.machine import Parallel, Task
@@ -29,7 +29,7 @@ class Branches:
                 visit.run.execution,
                 graph,
                 self,
-                Scope(scope, None),
+                core.scope(scope),
                 branch_input,
                 visit.run.last_event,
                 at,

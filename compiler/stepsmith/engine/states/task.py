@@ -205,6 +205,7 @@ class Attempt:
             return
         self.answered = True
         self.close()
+        core.evaluator.watch(result.text)
         details: dict[str, Detail] = {**self.grammar.details(), "output": result.text}
         event = core.record(run.execution, f"{self.grammar.family}Succeeded", details, run.last_event)
         run.last_event = event.id
