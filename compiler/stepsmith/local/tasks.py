@@ -113,10 +113,10 @@ class LocalTasks:
                 return TaskFailed("Lambda.InvalidRequestContentException", f"Could not parse request body: {error}")
         kind = given.get("InvocationType", "RequestResponse")
         if kind == "DryRun":
-            return TaskSucceeded(_invocation({}, 204))
-        outcome = self._invoked(call, name, payload, lambda answer: _invocation(answer.payload, 200))
+            return TaskSucceeded(invocation_result({}, 204))
+        outcome = self._invoked(call, name, payload, lambda answer: invocation_result(answer.payload, 200))
         if kind == "Event":
-            return TaskSucceeded(_invocation({}, 202))
+            return TaskSucceeded(invocation_result({}, 202))
         return _waiting(outcome) if integration.pattern == "waitForTaskToken" else outcome
 
     def _invoked(self, call: TaskCall, name: str, payload: Value, shape: Callable[[Answer], Json]) -> TaskOutcome:
@@ -173,7 +173,7 @@ def _waiting(outcome: TaskOutcome) -> TaskOutcome:
     return TaskWaiting(outcome.output, outcome.after) if isinstance(outcome, TaskSucceeded) else outcome
 
 
-def _invocation(payload: Json, status: int) -> Json:
+def invocation_result(payload: Json, status: int) -> Json:
     """The result of the optimised Lambda integration (recorded)."""
     return {
         "ExecutedVersion": "$LATEST",

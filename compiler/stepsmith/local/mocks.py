@@ -1,0 +1,213 @@
+"""Mocks: what steps answer in place of what they would do, read from YAML and held to the actions' contracts.
+
+A mock that names no step or action, returns what the action could not, or raises an error that it does not declare
+is a diagnostic: a rehearsal cannot lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from stepsmith.catalog import ActionCatalog, ActionSignature
+from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
+from stepsmith.document import Entry, Json, MappingNode, Node, ScalarNode, SequenceNode, plain
+from stepsmith.durations import DurationError, parse_duration
+from stepsmith.engine import TaskCall, TaskFailed, TaskOutcome, TaskSucceeded
+from stepsmith.local.services import compact
+from stepsmith.local.tasks import invocation_result
+from stepsmith.model.steps import ActionStep
+from stepsmith.model.workflow import Workflow
+from stepsmith.schema import Schema, as_schema, violations
+from stepsmith.source import Span
+
+SLUG: Final = "invalid-mock"
+ALWAYS_ALLOWED: Final = ("States.", "Lambda.", "Runtime.", "Sandbox.", "Function.")
+"""How the names of Step Functions' and Lambda's own errors begin: any task may end with one."""
+UNKNOWN: Final = "is not known"
+"""How the schema's check words a field that the schema does not name."""
+_KEYS: Final = ("return", "raise", "message", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class Mock:
+    """One answer: a result, or an error. `after` is the virtual time that it takes, in seconds."""
+
+    value: Json = None
+    error: str | None = None
+    message: str = ""
+    after: int = 0
+
+
+@dataclass
+class Mocks:
+    """The mocks of a run, by step id or action name. Each list is used up in order; its last entry repeats."""
+
+    answers: Mapping[str, tuple[Mock, ...]] = field(default_factory=dict)
+    _used: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def next(self, *keys: str | None) -> Mock | None:
+        """The next answer under the first of the keys that has any."""
+        key = next((key for key in keys if key is not None and key in self.answers), None)
+        if key is None:
+            return None
+        at = self._used.get(key, 0)
+        self._used[key] = at + 1
+        answers = self.answers[key]
+        return answers[min(at, len(answers) - 1)]
+
+
+def mocked_outcome(mock: Mock, call: TaskCall) -> TaskOutcome:
+    """The mock as the task's own result or failure would have been."""
+    if mock.error is None:
+        value = invocation_result(mock.value, 200) if ":lambda:invoke" in call.resource else mock.value
+        return TaskSucceeded(value, mock.after)
+    if mock.error.startswith(ALWAYS_ALLOWED):
+        return TaskFailed(mock.error, mock.message or "mocked", mock.after)
+    cause: dict[str, Json] = {
+        "errorMessage": mock.message,
+        "errorType": mock.error,
+        "requestId": "mocked",
+        "stackTrace": [],
+    }
+    return TaskFailed(mock.error, compact(cause), mock.after)
+
+
+def read_mocks(root: Node, workflow: Workflow, catalog: ActionCatalog, diagnostics: Diagnostics) -> Mocks:
+    """The mocks in a document: its `mocks` mapping if it is a rehearsal, else the document itself."""
+    node = root.get("mocks") if isinstance(root, MappingNode) and root.get("mocks") is not None else root
+    if not isinstance(node, MappingNode):
+        assert node is not None
+        diagnostics.error(SLUG, "mocks are a mapping of step ids or action names", node.span)
+        return Mocks()
+    return Mocks(_Reader(workflow, catalog, diagnostics).read(node))
+
+
+@dataclass
+class _Reader:
+    workflow: Workflow
+    catalog: ActionCatalog
+    diagnostics: Diagnostics
+
+    def read(self, node: MappingNode) -> dict[str, tuple[Mock, ...]]:
+        steps = {step.id: step for step in self.workflow.every_step()}
+        found: dict[str, tuple[Mock, ...]] = {}
+        for entry in node.entries:
+            step = steps.get(entry.key)
+            if step is not None and not isinstance(step, ActionStep):
+                self.error(f'step "{entry.key}" calls no action, so that nothing of it can be mocked', entry)
+                continue
+            name = step.action if isinstance(step, ActionStep) else entry.key
+            action = self.catalog.get(name)
+            if action is None:
+                known = [*steps, *self.catalog.names()]
+                near = did_you_mean(entry.key, known, f"the steps are: {one_of(steps)}")
+                self.error(f'no step and no action is named "{entry.key}"', entry, near)
+                continue
+            found[entry.key] = tuple(self.answers(entry.value, action))
+        return {key: answers for key, answers in found.items() if answers}
+
+    def answers(self, node: Node, action: ActionSignature) -> Iterator[Mock]:
+        items = node.items if isinstance(node, SequenceNode) else (node,)
+        if not items:
+            self.diagnostics.error(SLUG, "a list of mocks needs at least one entry", node.span)
+        for item in items:
+            mock = self.answer(item, action)
+            if mock is not None:
+                yield mock
+
+    def answer(self, node: Node, action: ActionSignature) -> Mock | None:
+        if not isinstance(node, MappingNode) or not {"return", "raise"} & set(node.keys()):
+            help_ = "write {return: {…}} or {raise: ErrorName, message: …}"
+            self.diagnostics.error(SLUG, "a mock says what to return or what to raise", node.span, help_)
+            return None
+        for entry in node.entries:
+            if entry.key not in _KEYS:
+                near = did_you_mean(entry.key, _KEYS, f"a mock has {one_of(_KEYS)}")
+                self.error(f'a mock has no "{entry.key}"', entry, near)
+        returned, raised = node.entry("return"), node.entry("raise")
+        if returned and raised:
+            self.error("a mock either returns or raises", raised)
+            return None
+        after = self.after(node.entry("after"))
+        message = node.entry("message")
+        if returned:
+            if message:
+                self.error("only an error has a message", message)
+            return self.returned(returned, action, after)
+        assert raised is not None
+        return self.raised(raised, message, action, after)
+
+    def returned(self, entry: Entry, action: ActionSignature, after: int) -> Mock:
+        value = plain(entry.value)
+        closed = _closed(action.result)
+        fields = [str(name) for name in as_schema(action.result.get("properties", {}))]
+        for violation in violations(value, closed, root=closed):
+            unknown = violation.path[-1] if violation.path and violation.message == UNKNOWN else None
+            help_ = ""
+            if isinstance(unknown, str) and len(violation.path) == 1:
+                help_ = did_you_mean(unknown, fields, f"{action.name} returns {one_of(fields)}")
+            span = _span_of(entry.value, violation.path, key=unknown is not None)
+            self.diagnostics.error(SLUG, f"the result of {action.name}: {violation}", span, help_)
+        return Mock(value=value, after=after)
+
+    def raised(self, entry: Entry, message: Entry | None, action: ActionSignature, after: int) -> Mock | None:
+        name = entry.value.value if isinstance(entry.value, ScalarNode) else None
+        if not isinstance(name, str):
+            self.error("an error's name is a text", entry)
+            return None
+        declared = [error.name for error in action.errors]
+        if name not in declared and not name.startswith(ALWAYS_ALLOWED):
+            near = did_you_mean(name, declared, f"it raises {one_of(declared)}")
+            self.diagnostics.error(SLUG, f'{action.name} declares no error "{name}"', entry.value.span, near)
+        told = message.value.value if message and isinstance(message.value, ScalarNode) else ""
+        return Mock(error=name, message=str(told), after=after)
+
+    def after(self, entry: Entry | None) -> int:
+        if entry is None:
+            return 0
+        value = entry.value.value if isinstance(entry.value, ScalarNode) else None
+        try:
+            if not isinstance(value, (str, int, float)):
+                raise DurationError("`after` must be a duration")
+            return parse_duration(value)
+        except DurationError as error:
+            self.diagnostics.error(SLUG, error.message, entry.value.span, error.help)
+            return 0
+
+    def error(self, message: str, entry: Entry, help: str = "") -> None:  # noqa: A002
+        self.diagnostics.error(SLUG, message, entry.key_span, help)
+
+
+def _closed(schema: Schema) -> dict[str, Json]:
+    """The schema with no field required and none allowed that it does not name, at every depth."""
+    closed: dict[str, Json] = {}
+    for key, value in schema.items():
+        if key == "required":
+            continue
+        if key in ("properties", "$defs") and isinstance(value, dict):
+            closed[key] = {name: _closed(as_schema(inner)) for name, inner in value.items()}
+        elif key in ("items", "additionalProperties") and isinstance(value, dict):
+            closed[key] = _closed(value)
+        elif key in ("anyOf", "oneOf", "allOf") and isinstance(value, list):
+            closed[key] = [_closed(as_schema(inner)) for inner in value]
+        else:
+            closed[key] = value
+    if "properties" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def _span_of(node: Node, path: tuple[str | int, ...], *, key: bool) -> Span:
+    """Where the value at `path` was written, or its key; of the nearest one above it if there is none."""
+    span = node.span
+    for part in path:
+        if isinstance(node, MappingNode) and isinstance(part, str) and (entry := node.entry(part)):
+            node, span = entry.value, entry.key_span if key else entry.value.span
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+            span = node.span
+        else:
+            break
+    return span

@@ -1,0 +1,318 @@
+"""Runs a compiled workflow on this machine, from its start to its record in the local history.
+
+Everything goes the way it goes in an account: boto3 creates the machine and starts the execution, the handlers that
+the template names do the steps, and the record is read out of the execution's own history.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from stepsmith.catalog import ActionCatalog
+from stepsmith.document import Json
+from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome, api_event
+from stepsmith.local.aws import LocalAws
+from stepsmith.local.functions import ACCOUNT, REGION
+from stepsmith.local.mocks import Mocks, mocked_outcome
+from stepsmith.local.sam import FunctionResource, SamTemplate, read_template
+from stepsmith.local.stack import STACK
+from stepsmith.project import Project
+from stepsmith_functions.history.local import LocalRunStore
+from stepsmith_functions.history.origins import read_origins
+from stepsmith_functions.history.rebuild import steps_from_history
+from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord
+from stepsmith_functions.history.result import run_result
+from stepsmith_functions.history.store import HistoryError
+
+NOTHING_ANSWERS: Final = "NothingAnswers"
+_STATUS: Final = {
+    Status.RUNNING: RunStatus.RUNNING,
+    Status.SUCCEEDED: RunStatus.SUCCEEDED,
+    Status.FAILED: RunStatus.FAILED,
+    Status.TIMED_OUT: RunStatus.TIMED_OUT,
+    Status.ABORTED: RunStatus.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled workflow as a run needs it."""
+
+    name: str
+    definition: str = field(repr=False)
+    """The ASL, with `${…}` where the template fills in."""
+    origins: Mapping[str, Json] = field(repr=False)
+    """The source map."""
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run it."""
+
+    mocks: Mocks = field(default_factory=Mocks)
+    real_time: bool = False
+    """Waits and back-off are waited for; else they are skipped, and time is virtual."""
+    run_id: str | None = None
+    working_folder: Path | None = None
+    """Where actions may touch files; the project's root if left out."""
+    progress: Callable[[Progress], None] | None = None
+    """Told whenever something has happened."""
+    trace: Callable[[Evaluation], None] | None = None
+    started_at: datetime | None = None
+    """The virtual time of the start; the present if left out."""
+
+
+class Progress:
+    """A run that is under way, as far as it has come."""
+
+    def __init__(self, program: Program, execution: Execution) -> None:
+        self.run_id = execution.name
+        self.workflow = program.name
+        self._program = program
+        self._execution = execution
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start, by the run's own clock."""
+        last = self._execution.events[-1].timestamp if self._execution.events else self._execution.started
+        return (last - self._execution.started).total_seconds()
+
+    @property
+    def step_changed(self) -> bool:
+        """Whether the last event began, retried or ended something, so that the steps look different now."""
+        kind = self._execution.events[-1].type if self._execution.events else ""
+        return kind.endswith(("Entered", "Exited", "Scheduled", "Failed", "TimedOut", "Succeeded", "Aborted"))
+
+    def steps(self) -> list[StepRecord]:
+        """The steps that have started, in that order."""
+        return _rebuilt(self._program, self._execution)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How a run went."""
+
+    run: RunRecord
+    steps: tuple[StepRecord, ...]
+    failure: Failure | None = None
+    """Where and why the machine failed, as the engine knows it."""
+    log: str = field(default="", repr=False)
+    """What the handlers printed."""
+    history_problem: str | None = None
+    """Why the run could not be kept in the local history."""
+
+    @property
+    def result(self) -> dict[str, Json]:
+        """The run as `run --json` shows it."""
+        shown: dict[str, Json] = json.loads(json.dumps(run_result(self.run, self.steps)))
+        return shown
+
+
+def run_workflow(
+    program: Program,
+    data: Json,
+    project: Project,
+    catalog: ActionCatalog,
+    options: RunOptions | None = None,
+) -> RunReport:
+    """Runs `program` on the input `data` and keeps the run in the project's local history.
+
+    Ctrl-C stops the run, which is then `cancelled`. Raises sam.TemplateError for a template that cannot be read.
+    """
+    options = options or RunOptions()
+    template = read_template(project.template) if project.template.is_file() else SamTemplate(project.root)
+    functions = functions_of(template, project, catalog)
+    mocks = _MockedSteps(options.mocks, program.origins)
+    folder = options.working_folder or project.root
+    watcher = _Watcher(program, options.progress)
+    with LocalAws(
+        template,
+        functions,
+        folder,
+        real_time=options.real_time,
+        mocks=mocks if options.mocks.answers else None,
+        observer=watcher,
+        trace=options.trace,
+        start=options.started_at,
+    ) as aws:
+        definition = substituted(program.definition, aws, functions)
+        machine = aws.create_machine(f"{STACK}_{program.name}"[:80], definition)
+        run_id = options.run_id or aws.new_id()
+        execution = aws.start_execution(machine, json.dumps(data), run_id)
+        store = _Store(LocalRunStore(project.history))
+        store.keep(_record(program, execution, data), ())
+        _drive(aws, execution)
+        run = _record(program, execution, data)
+        steps = _merged(_rebuilt(program, execution), aws.history.steps(run_id))
+        store.keep(run, steps)
+        return RunReport(run, tuple(steps), execution.failure, "".join(aws.tasks.logs), store.problem)
+
+
+def _drive(aws: LocalAws, execution: Execution) -> None:
+    try:
+        aws.engine.run(until=execution)
+        if execution.running:
+            aws.engine.stop(execution, NOTHING_ANSWERS, "the run waits for an answer that nothing here gives")
+    except KeyboardInterrupt:
+        aws.engine.stop(execution, "Cancelled", "stopped from the keyboard")
+
+
+def functions_of(template: SamTemplate, project: Project, catalog: ActionCatalog) -> dict[str, FunctionResource]:
+    """The functions of the template by logical id, and those of actions that it does not have yet.
+
+    `stepsmith build` will put the latter into the template, with these very settings.
+    """
+    functions = template.functions()
+    for action in catalog:
+        if action.function_id not in functions:
+            functions[action.function_id] = FunctionResource(
+                action.function_id,
+                action.handler,
+                project.functions_folder,
+                action.timeout,
+                action.memory,
+                _as_properties(action.environment),
+            )
+    return functions
+
+
+def _as_properties(environment: Mapping[str, str]) -> dict[str, Json]:
+    return {name: {"Fn::Sub": value} if "${" in value else value for name, value in environment.items()}
+
+
+def substituted(definition: str, aws: LocalAws, functions: Mapping[str, FunctionResource]) -> str:
+    """The definition with its `${…}` filled in, as `DefinitionSubstitutions` would at deployment."""
+    values = {"Partition": "aws", "Region": REGION, "AccountId": ACCOUNT}
+    values |= {name: aws.functions.arn(aws.stack.reference(name)) for name in functions}
+    return re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], match[0]), definition)
+
+
+class _Watcher:
+    """Turns the engine's events into progress of the one run that is watched."""
+
+    def __init__(self, program: Program, tell: Callable[[Progress], None] | None) -> None:
+        self._program = program
+        self._tell = tell
+        self._progress: Progress | None = None
+        self._watched: Execution | None = None
+
+    def __call__(self, execution: Execution, event: Event) -> None:  # noqa: ARG002
+        if self._tell is None:
+            return
+        if self._watched is None:
+            self._watched, self._progress = execution, Progress(self._program, execution)
+        if execution is self._watched and self._progress is not None:
+            self._tell(self._progress)
+
+
+class _MockedSteps:
+    """Answers a task from the mocks of its step, or else of its action."""
+
+    def __init__(self, mocks: Mocks, origins: Mapping[str, Json]) -> None:
+        self._mocks = mocks
+        states = origins.get("states")
+        self._states: Mapping[str, Json] = states if isinstance(states, dict) else {}
+
+    def answer(self, call: TaskCall) -> TaskOutcome | None:
+        origin = self._states.get(call.state)
+        if not isinstance(origin, dict):
+            return None
+        step, action = origin.get("step"), origin.get("action")
+        mock = self._mocks.next(*(key for key in (step, action) if isinstance(key, str)))
+        return mocked_outcome(mock, call) if mock else None
+
+
+class _Store:
+    """The local history, whose failure is told but never fails a run."""
+
+    def __init__(self, store: LocalRunStore) -> None:
+        self._store = store
+        self.problem: str | None = None
+
+    def keep(self, run: RunRecord, steps: Sequence[StepRecord]) -> None:
+        try:
+            self._store.put_run(run)
+            self._store.put_steps(steps)
+        except HistoryError as error:
+            self.problem = str(error)
+
+
+def _rebuilt(program: Program, execution: Execution) -> list[StepRecord]:
+    events = [api_event(event) for event in execution.events]
+    return steps_from_history(events, read_origins(program.origins), execution.name)
+
+
+def _merged(rebuilt: Sequence[StepRecord], told: Mapping[str, StepRecord]) -> list[StepRecord]:
+    """The steps of the history with what only their handlers knew: the params as they were filled in, masked."""
+    return [
+        replace(step, params=told[step.path].params, action=step.action or told[step.path].action)
+        if step.path in told
+        else step
+        for step in rebuilt
+    ]
+
+
+def _record(program: Program, execution: Execution, data: Json) -> RunRecord:
+    status = _STATUS[execution.status]
+    if execution.error == NOTHING_ANSWERS:
+        status = RunStatus.FAILED
+    return RunRecord(
+        run_id=execution.name,
+        workflow=program.name,
+        version=program.version,
+        status=status,
+        started_at=execution.started,
+        ended_at=execution.stopped,
+        input=data,
+        output=execution.output,
+        error=_error(program, execution, status),
+        transitions=execution.transitions,
+        execution_arn=execution.arn,
+        complete=status.is_final,
+    )
+
+
+def _error(program: Program, execution: Execution, status: RunStatus) -> RunError | None:
+    if status in (RunStatus.SUCCEEDED, RunStatus.RUNNING):
+        return None
+    if status is RunStatus.TIMED_OUT:
+        limit = execution.machine.timeout
+        return RunError("States.Timeout", f"the run took longer than its timeout of {limit} seconds")
+    step, line = origin_of(program, execution.failure.state if execution.failure else None)
+    failure = execution.failure
+    message = failure.message if failure and failure.message else message_of(execution.cause)
+    return RunError(execution.error or "States.Runtime", message, step, line)
+
+
+def origin_of(program: Program, state: str | None) -> tuple[str | None, int | None]:
+    """The step and line that a state came from."""
+    states = program.origins.get("states")
+    origin = states.get(state) if isinstance(states, dict) and state is not None else None
+    if not isinstance(origin, dict):
+        return None, None
+    step, line = origin.get("step"), origin.get("line")
+    if not isinstance(step, str):
+        return None, None
+    return step, line if isinstance(line, int) else None
+
+
+def message_of(cause: str | None) -> str:
+    """What a cause says: the message of a Python exception, else the text itself."""
+    if cause is None:
+        return ""
+    if cause.startswith("{"):
+        try:
+            told = json.loads(cause)
+        except ValueError:
+            return cause
+        for key in ("errorMessage", "Cause"):
+            if isinstance(told.get(key), str):
+                return message_of(str(told[key])) if key == "Cause" else str(told[key])
+    return cause
