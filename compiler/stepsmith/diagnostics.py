@@ -70,12 +70,45 @@ class Diagnostics:
         return len(self._items)
 
 
+# Comparing with every word takes some microseconds each: fine for the keys of a step, too long for the ids of
+# thousands of steps, each misspelt somewhere.
+_MOST_COMPARED = 300
+_LONGEST_WORD = 100
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A help text that names the known word nearest to `word`, or `otherwise` when none is near."""
-    candidates = sorted(set(known))
-    folded = {candidate.lower().replace("-", "_"): candidate for candidate in candidates}
-    near = get_close_matches(word.lower().replace("-", "_"), folded, n=1, cutoff=0.6)
-    return f'did you mean "{folded[near[0]]}"?' if near else otherwise
+    """A help text that names the known word nearest to `word`, or `otherwise` when none is near.
+
+    Among very many known words only those at one typing mistake count as near.
+    """
+    if len(word) > _LONGEST_WORD:
+        return otherwise
+    candidates = set(known)
+    if len(candidates) > _MOST_COMPARED:
+        nearest = min(candidates.intersection(_one_mistake_from(word)), default=None)
+    else:
+        folded = {_folded(candidate): candidate for candidate in sorted(candidates)}
+        near = get_close_matches(_folded(word), folded, n=1, cutoff=0.6)
+        nearest = folded[near[0]] if near else None
+    return otherwise if nearest is None else f'did you mean "{nearest}"?'
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("-", "_")
+
+
+def _one_mistake_from(word: str) -> Iterator[str]:
+    """The words that `word` becomes when one letter is dropped, added, changed or swapped with the next."""
+    yield from {word.lower(), word.replace("-", "_"), word.replace("_", "-")} - {word}
+    for at in range(len(word) + 1):
+        before, after = word[:at], word[at:]
+        yield before + after[1:]
+        if len(after) > 1:
+            yield before + after[1] + after[0] + after[2:]
+        for letter in _LETTERS:
+            yield before + letter + after
+            yield before + letter + after[1:]
 
 
 def one_of(words: Iterable[str], most: int = 12) -> str:
