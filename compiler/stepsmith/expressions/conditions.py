@@ -111,18 +111,18 @@ def _unbraced(text: str, places: Places, diagnostics: Diagnostics) -> tuple[_Dra
         draft = _Draft()
         draft.add(text[start:end], start, end)
         return draft, False
-    draft, mark, at = _Draft(), "", 0
-    opened = 0
+    draft, quoted, at = _Draft(), None, 0
     for piece in pieces:
         if isinstance(piece, str):
             at = text.find(piece, at)
             for char, here in _with_marks(piece, at):
-                if mark and char == mark:
-                    draft.add(f"{mark})", here, here + 1)
-                    mark = ""
-                elif not mark and char in "'\"":
-                    mark, opened = char, here
-                    draft.add(f"({mark}", opened, opened + 1)
+                if quoted is not None and char == quoted.mark:
+                    quoted.write(draft, here)
+                    quoted = None
+                elif quoted is not None:
+                    quoted.literal(char, here)
+                elif char in "'\"":
+                    quoted = _Quoted(char, here)
                 else:
                     draft.add(char, here, here + len(char))
             at += len(piece)
@@ -130,11 +130,42 @@ def _unbraced(text: str, places: Places, diagnostics: Diagnostics) -> tuple[_Dra
         start, end = piece
         inside = text[start:end].strip()
         offset = start + text[start:end].find(inside) if inside else start
-        draft.add(f"{mark} ~ (" if mark else "(", start, start)
-        draft.add(inside, offset, offset + len(inside))
-        draft.add(f") ~ {mark}" if mark else ")", end, end)
+        if quoted is not None:
+            quoted.parts.append((f"({inside})", offset))
+        else:
+            draft.add("(", start, start)
+            draft.add(inside, offset, offset + len(inside))
+            draft.add(")", end, end)
         at = end + 2
+    if quoted is not None:
+        quoted.write(draft, len(text) - 1)
     return draft, True
+
+
+@dataclass
+class _Quoted:
+    """A quoted text in a condition, which may have expressions in it: there the quotes meant "as text"."""
+
+    mark: str
+    start: int
+    parts: list[tuple[str, int]] = field(default_factory=list)
+
+    def literal(self, char: str, here: int) -> None:
+        """Adds a character; a run of them makes one part, in its quotes."""
+        if self.parts and self.parts[-1][0].startswith(self.mark):
+            text, start = self.parts[-1]
+            self.parts[-1] = (f"{text[:-1]}{char}{self.mark}", start)
+        else:
+            self.parts.append((f"{self.mark}{char}{self.mark}", here))
+
+    def write(self, draft: _Draft, end: int) -> None:
+        """Writes the text, or the expression that joins its parts."""
+        parts = self.parts or [(self.mark * 2, self.start)]
+        if len(parts) == 1 and parts[0][0].startswith(self.mark):
+            draft.add(parts[0][0], self.start, end + 1)
+            return
+        joined = " ~ ".join(text for text, _ in parts)
+        draft.add(f"({joined} | string)" if len(parts) == 1 else f"({joined})", self.start, self.start)
 
 
 def _with_marks(piece: str, start: int) -> Iterator[tuple[str, int]]:
