@@ -72,7 +72,7 @@ class Diagnostics:
 
 # Comparing with every word takes some microseconds each: fine for the keys of a step, too long for the ids of
 # thousands of steps, each misspelt somewhere.
-_MOST_COMPARED = 300
+_MOST_COMPARED = 700
 _LONGEST_WORD = 100
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 
