@@ -11,3 +11,97 @@ help: ## List the targets
 .PHONY: rows
 rows: ## List which rows of docs/capabilities.md the tests prove (ARGS=--json for programs)
 	@$(PYTHON) -m tests.project.rows $(ARGS)
+
+
+# --- environments -------------------------------------------------------------------------------------------------
+
+BIN := $(dir $(PYTHON))
+SAM := .ci/tools/sam/bin
+SAMPLE := events/runs/critical-threat-response.json
+
+export SAM_CLI_TELEMETRY := 0
+export UV_NO_PROGRESS := 1
+
+.PHONY: env
+env: .venv/made ## Make or update .venv from the locked requirements (uv if present, else venv and pip)
+
+.venv/made: requirements/dev.txt pyproject.toml
+	@.ci/venv .venv "$$(.ci/python)" requirements/dev.txt
+	@if command -v uv >/dev/null; then \
+	  uv pip install -q --python .venv/bin/python --no-deps -e . && uv pip check -q --python .venv/bin/python; \
+	else .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -e . && \
+	  .venv/bin/python -m pip check; fi
+	@touch $@
+
+.ci/tools/sam/made: requirements/sam.txt
+	@.ci/venv .ci/tools/sam "$$(.ci/python)" requirements/sam.txt
+	@touch $@
+
+# --- what a newcomer does -------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: env ## Run critical-threat-response here on a sample file, on an emulated AWS
+	@$(PYTHON) -c 'import json, pathlib, sys; \
+	  file = pathlib.Path(json.load(open(sys.argv[1]))["file_path"]); \
+	  file.parent.mkdir(parents=True, exist_ok=True); \
+	  file.write_text("A harmless stand-in for a malicious file.\n")' $(SAMPLE)
+	@$(BIN)stepsmith run critical-threat-response --input $(SAMPLE)
+
+.PHONY: test
+test: ## Run everything that CI runs
+	@.ci/run
+
+# --- what CI does, one by one ---------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: env ## Check style and formatting
+	@$(BIN)ruff check
+	@$(BIN)ruff format --check
+
+.PHONY: types
+types: env ## Check types
+	@$(BIN)mypy
+
+.PHONY: imports
+imports: env ## Check what imports what
+	@$(BIN)lint-imports
+
+# A test that missed the emulation must fail, not reach an account.
+unit build: export AWS_ACCESS_KEY_ID := none
+unit build: export AWS_SECRET_ACCESS_KEY := none
+unit build: export AWS_DEFAULT_REGION := us-east-1
+unit build: export AWS_EC2_METADATA_DISABLED := true
+
+.PHONY: unit
+unit: env ## Run the tests (ARGS for pytest)
+	@env -u AWS_PROFILE -u AWS_SESSION_TOKEN $(PYTHON) -m pytest -q -n 2 $(ARGS)
+
+.PHONY: check
+check: env ## Check the workflows, and that everything generated is up to date
+	@$(BIN)stepsmith check
+	@$(BIN)stepsmith build --check
+
+.PHONY: validate
+validate: .ci/tools/sam/made ## Check template.yaml, as written and as CloudFormation will see it
+	@$(SAM)/sam validate --lint
+	@$(SAM)/python tests/template/gate.py template.yaml
+
+.PHONY: build
+build: env .ci/tools/sam/made ## Build functions and layer as for Lambda, and call the handlers of what was built
+	@env -u AWS_PROFILE -u AWS_SESSION_TOKEN PYTHON=$(PYTHON) .ci/build
+
+# --- the rest -------------------------------------------------------------------------------------------------------
+
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+.PHONY: lock
+lock: ## Lock the requirements anew (needs uv; ARGS=--upgrade for newer versions)
+	@$(LOCK) $(ARGS) pyproject.toml --group dev -o requirements/dev.txt
+	@$(LOCK) $(ARGS) --group lambda -c requirements/dev.txt -o layers/dependencies/requirements.txt
+	@printf 'awslambdaric\nboto3\n' | $(LOCK) $(ARGS) - -c requirements/dev.txt -o requirements/runtime.txt
+	@printf 'aws-sam-cli==1.170.0\n' | $(LOCK) $(ARGS) - -o requirements/sam.txt
+
+.PHONY: clean
+clean: ## Delete what was built and every environment; runs and their history stay
+	@rm -rf .venv .ci/tools .ci/tmp .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find compiler functions tests -name __pycache__ -prune -exec rm -rf {} +
