@@ -36,9 +36,7 @@ from stepsmith.source import Position, SourceFile, Span
 _MERGE_KEY = "<<"
 
 
-def load_document(
-    source: SourceFile, diagnostics: Diagnostics, parser: ParserFactory = PARSERS[0]
-) -> Document | None:
+def load_document(source: SourceFile, diagnostics: Diagnostics, parser: ParserFactory = PARSERS[0]) -> Document | None:
     """The document in `source`, or None when it cannot be read to its end.
 
     A document is returned beside errors that leave its shape clear (a duplicate key, a tag), so that later
@@ -64,9 +62,7 @@ def load_document(
             gc.enable()
     # What the syntax error says of a place says more than what the events before it did: `{{ a }} > 1`.
     said = {(diagnostic.slug, diagnostic.span.start) for diagnostic in broken}
-    diagnostics.extend(
-        diagnostic for diagnostic in found if (diagnostic.slug, diagnostic.span.start) not in said
-    )
+    diagnostics.extend(diagnostic for diagnostic in found if (diagnostic.slug, diagnostic.span.start) not in said)
     diagnostics.extend(broken)
     return Document(root, source) if root is not None else None
 
@@ -229,9 +225,7 @@ class _Builder:
             parent = self._stack[-1]
             parent.height = max(parent.height, closed.height + 1)
         if closed.anchor is not None:
-            self._anchors[closed.anchor] = _Anchored(
-                node, self._count - closed.count_before + 1, closed.height
-            )
+            self._anchors[closed.anchor] = _Anchored(node, self._count - closed.count_before + 1, closed.height)
         self._attach(node, closed.start)
 
     def _template_or(self, node: MappingNode, closed: _Mapping, event: Event) -> Node:

@@ -101,9 +101,7 @@ class Problems:
 
     def no_json_number(self, text: str, span: Span) -> None:
         message = f"{shortened(text)} is no number that JSON has, so no state can hold it"
-        self._report(
-            "not-a-json-number", message, span, "quote it to make it text, or write a number in digits"
-        )
+        self._report("not-a-json-number", message, span, "quote it to make it text, or write a number in digits")
 
     def leading_zero(self, text: str, value: Scalar, span: Span) -> None:
         self._report(
@@ -151,9 +149,7 @@ class Problems:
     def scalar_as_key(self, text: str, value: Scalar, span: Span) -> None:
         if not text:
             message = "the key before this colon is missing"
-            self._report(
-                "key-not-text", message, span, "write a key, or quote a text that begins with a colon"
-            )
+            self._report("key-not-text", message, span, "write a key, or quote a text that begins with a colon")
             return
         match value:
             case None:

@@ -80,9 +80,7 @@ def _report_undecodable(path: str, data: bytes, error: UnicodeDecodeError, diagn
     span = Span(path, at, Position(at.line, at.column + 1))
     if b"\0" in data:
         message = "the file holds bytes that are no text"
-        diagnostics.error(
-            "binary-file", message, span, "give a workflow in YAML or JSON, saved as UTF-8 text"
-        )
+        diagnostics.error("binary-file", message, span, "give a workflow in YAML or JSON, saved as UTF-8 text")
         return
     help_text = _SAVE_AS_UTF8
     guess = bytes([byte]).decode("cp1252", errors="replace")

@@ -22,11 +22,7 @@ _WORDS: dict[str, Scalar] = {
     "false": False,
     "False": False,
     "FALSE": False,
-    **{
-        f"{sign}.{word}": -inf if sign == "-" else inf
-        for sign in ("", "+", "-")
-        for word in ("inf", "Inf", "INF")
-    },
+    **{f"{sign}.{word}": -inf if sign == "-" else inf for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")},
     **dict.fromkeys((".nan", ".NaN", ".NAN"), nan),
 }
 

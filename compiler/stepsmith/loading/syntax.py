@@ -24,9 +24,7 @@ _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,4}|U[0-9a-fA-F]{0,8}|x[0-9a-fA-F]{0,2
 _WORD = re.compile(r"\S+")
 
 
-def report_syntax_error(
-    error: Exception, source: SourceFile, text: ParserText, diagnostics: Diagnostics
-) -> None:
+def report_syntax_error(error: Exception, source: SourceFile, text: ParserText, diagnostics: Diagnostics) -> None:
     """Reports the error that a YAML parser raised while it read `text`."""
     _Reporter(_Problem.of(error, source, text), source, diagnostics).report()
 
@@ -134,9 +132,7 @@ class _Reporter:
         places.append(above)
         for number in dict.fromkeys(places):
             # The line above is to blame only when its value runs on into this one.
-            if not number or (
-                number == above and number not in places[:-1] and not self._goes_on_from(above)
-            ):
+            if not number or (number == above and number not in places[:-1] and not self._goes_on_from(above)):
                 continue
             start_of_line = self._source.offset(Position(number, 1))
             found = [
@@ -195,9 +191,7 @@ class _Reporter:
         if escape is None:
             return False
         if escape.group()[1:2] in ("u", "U"):
-            help_text = (
-                r"write the character itself, or \U and the eight hexadecimal digits of its code point"
-            )
+            help_text = r"write the character itself, or \U and the eight hexadecimal digits of its code point"
         else:
             help_text = r"write \\ for a backslash in double quotes, or use single quotes"
         return self._error(f"{escape.group()} is no escape that YAML knows", start, escape.end(), help_text)
@@ -258,9 +252,7 @@ class _Reporter:
             )
         if number:
             return self._no_key(self._source.offset(Position(number, _indent(above) + 1)), above.strip())
-        return self._error(
-            "a key is not possible here", self._problem.at, self._word_end(), "quote the text before it"
-        )
+        return self._error("a key is not possible here", self._problem.at, self._word_end(), "quote the text before it")
 
     def _space_after_colon(self, number: int, line: str, joined: re.Match[str]) -> bool:
         at = line.index(joined.group()) + joined.end() - 1
@@ -312,9 +304,7 @@ class _Reporter:
         if "node content" in self._problem.said or start is None or "flow" not in context:
             char = self._char()
             if not char:
-                return self._error(
-                    "the file ends where a value is expected", self._problem.at, self._problem.at, ""
-                )
+                return self._error("the file ends where a value is expected", self._problem.at, self._problem.at, "")
             return self._error(
                 f'"{char}" stands where a value is expected',
                 self._problem.at,
@@ -399,10 +389,7 @@ class _Reporter:
             help_text = 'begin it with "- ", or indent it as deep as the key above the list'
         else:
             message = f"this line is indented by {_spaces(here)}, which fits no line above"
-            ways = [
-                f"{_spaces(indent)} (line {number})"
-                for indent, number in sorted(possible.items(), reverse=True)
-            ]
+            ways = [f"{_spaces(indent)} (line {number})" for indent, number in sorted(possible.items(), reverse=True)]
             help_text = f"indent it by {' or '.join(ways[:3])}" if ways else ""
         return self._error(message, self._problem.at, self._line_end(), help_text)
 

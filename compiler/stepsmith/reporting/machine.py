@@ -10,9 +10,7 @@ from stepsmith.diagnostics import Diagnostic
 
 def render_json(diagnostics: Iterable[Diagnostic]) -> str:
     """A list of objects with the keys of `stepsmith check --format json`; lines and columns count from 1."""
-    return (
-        json.dumps([_record(diagnostic) for diagnostic in diagnostics], indent=2, ensure_ascii=False) + "\n"
-    )
+    return json.dumps([_record(diagnostic) for diagnostic in diagnostics], indent=2, ensure_ascii=False) + "\n"
 
 
 def _record(diagnostic: Diagnostic) -> dict[str, str | int]:

@@ -22,9 +22,7 @@ _RESET, _BOLD, _BLUE = "\x1b[0m", "\x1b[1m", "\x1b[1;34m"
 _COLOURS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.HINT: "\x1b[1;36m"}
 
 
-def render_text(
-    diagnostics: Iterable[Diagnostic], sources: Mapping[str, SourceFile], *, colour: bool = False
-) -> str:
+def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, SourceFile], *, colour: bool = False) -> str:
     """One block a diagnostic, blank lines between them and after the last."""
     return "".join(f"{_block(diagnostic, sources, colour=colour)}\n" for diagnostic in diagnostics)
 
