@@ -1,13 +1,17 @@
 """The source map that stands beside a compiled machine: which state came from which step and line.
 
-It is written as JSON: `{"version": 1, "workflow", "source", "states": {STATE: {"step", "path", "line", "column",
-"role", "action"?}}}`; `line` is the line of the step's `-`.
+As JSON: `{"version", "workflow", "source", "states": {STATE: {...}}, "steps": {ID: {"line", "path"}}}`. Of a state:
+`role`, `line` and `column` of the step's `-`, `step` (its id), `path` (with `[]` for each iteration or round),
+`action`, `blocks` (the paths of the switch, try and repeat blocks around it), `round_of` (the repeat whose next round
+it begins), `folded` (steps without a state of their own that happen when it ends), `ways` (the same for one way out).
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from stepsmith.document import Json
 
-ORIGINS_VERSION = 1
+ORIGINS_VERSION: Final = 1
 
 Origins = dict[str, Json]

@@ -2,43 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from stepsmith.asl.origins import ORIGINS_VERSION
-from stepsmith.asl.states import Origin, State, StateMachine, TaskState, Unset, Way, every_state
+from stepsmith.asl.states import ChoiceState, Role, State, StateMachine, Unset, WaitState, Way, every_state
 from stepsmith.document import Json
-from stepsmith.model.steps import ActionStep
+from stepsmith.model.steps import (
+    ActionStep,
+    Block,
+    ForEachStep,
+    ParallelStep,
+    RepeatStep,
+    Step,
+    TryStep,
+    handlers_of,
+    inner_blocks,
+)
 from stepsmith.model.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a step stands among blocks."""
+
+    step: Step
+    path: str
+    """With `[]` for each iteration or round it stands in."""
+    blocks: tuple[str, ...]
+    """The paths of the blocks around it that are no scopes of their own, outermost first."""
 
 
 def origins(workflow: Workflow, machine: StateMachine) -> dict[str, Json]:
     """The map as plain data, in the order of the machine's states; its shape stands in `stepsmith.asl.origins`."""
-    actions = {step.id: step.action for step in workflow.every_step() if isinstance(step, ActionStep)}
-    lines: dict[str, Json] = {step.id: step.span.start.line for step in workflow.every_step()}
+    places = {
+        place.step.id: place for block in (workflow.steps, workflow.finally_steps) for place in _places(block, "", ())
+    }
+    everything = {state.name: state for state in every_state(machine.states)}
+    rounds = dict(_rounds(everything, places))
+    states: dict[str, Json] = {state.name: _state(state, places, rounds) for state in everything.values()}
+    for place in places.values():
+        if isinstance(place.step, TryStep):
+            states[f"{place.step.id}.try"] = _entry(place, Role.BLOCK)
+    steps: dict[str, Json] = {
+        name: {"line": place.step.span.start.line, "path": place.path} for name, place in places.items()
+    }
     return {
         "version": ORIGINS_VERSION,
         "workflow": workflow.name,
         "source": PurePath(workflow.span.path).name,
-        "states": {state.name: _state(state, actions) for state in every_state(machine.states)},
-        "steps": lines,
+        "states": states,
+        "steps": steps,
     }
 
 
-def _state(state: State, actions: dict[str, str]) -> Json:
-    origin: Origin = state.origin
-    entry: dict[str, Json] = {
-        "role": origin.role.value,
-        "line": origin.span.start.line,
-        "column": origin.span.start.column,
-    }
-    if origin.step is not None:
-        entry |= {"step": origin.step, "path": origin.step}
-        if isinstance(state, TaskState) and origin.step in actions:
-            entry["action"] = actions[origin.step]
+def _places(block: Block, prefix: str, blocks: tuple[str, ...]) -> Iterator[_Place]:
+    for step in block:
+        path = f"{prefix}.{step.id}" if prefix else step.id
+        yield _Place(step, path, blocks)
+        match step:
+            case ParallelStep():
+                for branch in step.branches:
+                    name = f".{branch.name}" if step.keyed else f"[{branch.name}]"
+                    yield from _places(branch.steps, path + name, blocks)
+            case ForEachStep():
+                yield from _places(step.steps, f"{path}[]", blocks)
+            case RepeatStep():
+                yield from _places(step.steps, f"{path}[]", (*blocks, path))
+            case _:
+                for inner in inner_blocks(step):
+                    yield from _places(inner, prefix, (*blocks, path))
+        around = (*blocks, path) if isinstance(step, TryStep) else blocks
+        for handler in handlers_of(step):
+            yield from _places(handler.steps, prefix, around)
+
+
+def _rounds(states: dict[str, State], places: dict[str, _Place]) -> Iterator[tuple[str, str]]:
+    """The states that begin a round of a `repeat`, with the path of the block."""
+    for state in states.values():
+        place = places.get(state.origin.step or "")
+        if place is None or not isinstance(place.step, RepeatStep) or not isinstance(state, ChoiceState):
+            continue
+        if state.origin.role is not Role.BLOCK:
+            continue
+        first = states[state.default]
+        if first.name == f"{place.step.id}.delay" and isinstance(first, WaitState) and first.next is not None:
+            first = states[first.next]
+        yield first.name, place.path
+
+
+def _state(state: State, places: dict[str, _Place], rounds: dict[str, str]) -> Json:
+    origin = state.origin
+    place = places.get(origin.step) if origin.step is not None else None
+    if place is None:
+        entry: dict[str, Json] = {
+            "role": origin.role.value,
+            "line": origin.span.start.line,
+            "column": origin.span.start.column,
+        }
+    else:
+        entry = _entry(place, origin.role)
+    if state.name in rounds:
+        entry["round_of"] = rounds[state.name]
     if origin.folded:
         entry["folded"] = list(origin.folded)
     if origin.ways:
         entry["ways"] = [_way(way) for way in origin.ways]
+    return entry
+
+
+def _entry(place: _Place, role: Role) -> dict[str, Json]:
+    start = place.step.span.start
+    entry: dict[str, Json] = {
+        "role": role.value,
+        "line": start.line,
+        "column": start.column,
+        "step": place.step.id,
+        "path": place.path,
+    }
+    if role is Role.STEP and isinstance(place.step, ActionStep):
+        entry["action"] = place.step.action
+    if place.blocks:
+        entry["blocks"] = list(place.blocks)
     return entry
 
 

@@ -28,7 +28,7 @@ from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingBl
 from stepsmith.lowering.errors import retriers
 from stepsmith.lowering.failing import (
     Raised,
-    catchers,
+    catching,
     inside,
     lower_handlers,
     must_go,
@@ -320,7 +320,7 @@ def _joined(
 ) -> Edge:
     """The state of a block that runs machines of its own and joins their results."""
     own = lower_handlers(context, step, step.on_failure or (), without_output(edge, step), (step,))
-    catch = catchers(context, step, own)
+    caught = catching(context, step, own)
     entry = context.entry(step.id)
     output, whole = result
     inline: str | None = whole
@@ -328,7 +328,7 @@ def _joined(
         extra = {"output": Binding(type=context.analysis.results[step.id], code=whole)}
         output = context.write(step.output, point, entry, extra).json
         inline = context.inline(step.output, point, entry, extra)
-    place = Place(loops=entry.loops, must_be_total=bool(catch)).ending(step.id, inline, "succeeded")
+    place = Place(loops=entry.loops, must_be_total=bool(caught.catchers)).ending(step.id, inline, "succeeded")
     for inner in inside(step):
         if context.names.step(inner.id, context.frame.chain) in kept:
             place = replace(place, steps={**place.steps, **{(inner.id, facet): None for facet in Facet}})
@@ -337,7 +337,7 @@ def _joined(
     reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
     after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
     handled = [inner for handler in step.on_failure or () for inner in walk(handler.steps)]
-    origin = Origin(Role.BLOCK, step.span, step.id, step.description, folded=after.steps)
+    origin = Origin(Role.BLOCK, step.span, step.id, step.description, folded=after.steps, ways=caught.ways)
     retry = retriers(_untransient(step.retry), context.catalog)
     assign = {
         **context.entry_assign(step.id),
@@ -350,14 +350,15 @@ def _joined(
     state: ParallelState | MapState
     if isinstance(step, ParallelStep):
         state = ParallelState(
-            name=step.id, origin=origin, branches=machines, arguments={}, retry=retry, catch=catch, assign=assign,
-            output=shown, next=after.next,
+            name=step.id, origin=origin, branches=machines, arguments={}, retry=retry,
+            catch=caught.catchers, assign=assign, output=shown, next=after.next,
         )  # fmt: skip
     else:
         items = context.write(step.items, point, entry).json
         state = MapState(
             name=step.id, origin=origin, items=items, selector=selector, processor=machines[0],
-            concurrency=step.concurrency, retry=retry, catch=catch, assign=assign, output=shown, next=after.next,
+            concurrency=step.concurrency, retry=retry, catch=caught.catchers,
+            assign=assign, output=shown, next=after.next,
         )  # fmt: skip
     return Edge(context.add(state))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from stepsmith.analysis.facts import Facet
-from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, PassState, Role, Rule
+from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, PassState, Role, Rule, Way
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.codes import Place
@@ -64,17 +64,26 @@ def _guard(context: Context, step: Step, handler: Handler, done: Edge, block: Bl
     return Guard(errors, context.block(handler.steps, after), variable, step, block)
 
 
-def catchers(context: Context, step: Step, own: tuple[Guard, ...]) -> tuple[Catcher, ...]:
-    """The Catch of a state: the step's own handlers, then those of the blocks around it."""
-    found: list[Catcher] = []
+@dataclass(frozen=True, slots=True)
+class Catching:
+    """The Catch of a state, and the ways out by it that steps were folded into."""
+
+    catchers: tuple[Catcher, ...]
+    ways: tuple[Way, ...]
+
+
+def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
+    """The step's own handlers, then those of the blocks around it."""
+    found: list[tuple[Catcher, Folded]] = []
     for guard in (*own, *context.frame.guards):
         found.append(_catcher(context, step, guard))
         if guard.errors is None:
             break
-    return tuple(found)
+    ways = tuple(Way(catcher.next, folded.steps) for catcher, folded in found if folded.steps)
+    return Catching(tuple(catcher for catcher, _ in found), ways)
 
 
-def _catcher(context: Context, step: Step, guard: Guard) -> Catcher:
+def _catcher(context: Context, step: Step, guard: Guard) -> tuple[Catcher, Folded]:
     fields = error_fields(step.id)
     raised = {**fields, "cause": jsonata.field(error_cause().text)}
     place = Place().ending(step.id, None, "failed")
@@ -89,7 +98,7 @@ def _catcher(context: Context, step: Step, guard: Guard) -> Catcher:
     if guard.variable is not None:
         assign[guard.variable] = raised
     errors = (EVERYTHING,) if guard.errors is None else guard.errors
-    return Catcher(errors, must_go(folded), assign, output={})
+    return Catcher(errors, must_go(folded), assign, output={}), folded
 
 
 def _passed_by(step: Step, guard: Guard) -> Iterator[Step]:

@@ -25,7 +25,7 @@ from stepsmith.lowering.codes import Place
 from stepsmith.lowering.context import Context, LoweringError, without_output
 from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingSet
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import Raised, catchers, inside, lower_handlers, must_go, raise_error
+from stepsmith.lowering.failing import Raised, catching, inside, lower_handlers, must_go, raise_error
 from stepsmith.model.steps import (
     ActionStep,
     Block,
@@ -119,7 +119,7 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         raise LoweringError(f"{step.span}: the unknown action {step.action} passed the checks")
     context.functions.add(signature.function_id)
     own = lower_handlers(context, step, step.on_failure or (), without_output(edge, step), (step,))
-    catch = catchers(context, step, own)
+    caught = catching(context, step, own)
     entry = context.entry(step.id)
     output: Json = jsonata.field(RESULT)
     inline: str | None = RESULT
@@ -127,13 +127,13 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         extra = {"output": Binding(type=context.analysis.results[step.id], code=RESULT)}
         output = context.write(step.output, point, entry, extra).json
         inline = context.inline(step.output, point, entry, extra)
-    place = Place(loops=entry.loops, must_be_total=bool(catch)).ending(step.id, inline, "succeeded")
+    place = Place(loops=entry.loops, must_be_total=bool(caught.catchers)).ending(step.id, inline, "succeeded")
     reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
     after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
     handled = [inner for handler in step.on_failure or () for inner in walk(handler.steps)]
     state = TaskState(
         name=step.id,
-        origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps),
+        origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps, ways=caught.ways),
         resource=LAMBDA_INVOKE,
         arguments={
             "FunctionName": f"${{{signature.function_id}}}",
@@ -142,7 +142,7 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         timeout=step.timeout,
         heartbeat=step.heartbeat,
         retry=retriers(step.retry or context.workflow.retry, context.catalog),
-        catch=catch,
+        catch=caught.catchers,
         assign={
             **context.entry_assign(step.id),
             **context.unrun(handled),
