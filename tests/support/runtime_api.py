@@ -58,8 +58,7 @@ class RuntimeApi:
         self.current: Invocation | None = None
         self.init_error: Outcome | None = None
         self.closed = False
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -95,6 +94,15 @@ class RuntimeApi:
             self.changed.notify_all()
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was ended breaks its connection; anything else is a mistake of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler_of(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
@@ -189,11 +197,14 @@ class LocalLambda:
     ) -> None:
         self._stop()
         self._api.close()
+        self._last_log = self.log
         self._output.close()
 
     @property
     def log(self) -> str:
         """What the process has written to its outputs so far."""
+        if self._output.closed:
+            return self._last_log
         self._output.seek(0)
         return self._output.read().decode(errors="replace")
 
