@@ -8,6 +8,7 @@ from stepsmith.checks.actions import check_actions
 from stepsmith.checks.context import CheckContext
 from stepsmith.checks.errors import check_error_names
 from stepsmith.checks.expressions import check_expressions
+from stepsmith.checks.flow import check_flow
 from stepsmith.checks.input import check_input
 from stepsmith.checks.params import check_params
 from stepsmith.checks.triggers import check_triggers
@@ -17,6 +18,7 @@ Check = Callable[[CheckContext], None]
 ALL_CHECKS: tuple[Check, ...] = (
     check_input,
     check_actions,
+    check_flow,
     check_expressions,
     check_params,
     check_error_names,

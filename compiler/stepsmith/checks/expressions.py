@@ -7,7 +7,15 @@ from stepsmith.analysis.flow import use_templates
 from stepsmith.checks.context import CheckContext
 from stepsmith.expressions.scope import Binding, Scope
 from stepsmith.expressions.translate import translate, translate_condition
+from stepsmith.expressions.types import describe, kinds
 from stepsmith.model.values import templates
+
+_WANTED = {
+    UseKind.ITEMS: ("array", "what a loop runs over", "a list"),
+    UseKind.SECONDS: ("number", "a wait", "a number of seconds"),
+    UseKind.TIME: ("string", "until", "a time such as 2027-01-31T08:00:00Z"),
+    UseKind.TEXT: ("string", "a cause", "text"),
+}
 
 
 def check_expressions(context: CheckContext) -> None:
@@ -18,7 +26,14 @@ def check_expressions(context: CheckContext) -> None:
         if use.condition is not None:
             translate_condition(use.condition, scope, context.diagnostics)
         for template in templates(use.value):
-            translate(template, scope, context.diagnostics)
+            translation = translate(template, scope, context.diagnostics)
+            wanted = _WANTED.get(use.kind)
+            if translation is not None and wanted is not None and not kinds(translation.type) & {wanted[0]}:
+                context.diagnostics.error(
+                    "wrong-type",
+                    f"{wanted[1]} must be {wanted[2]}, the expression yields {describe(translation.type)}",
+                    template.span,
+                )
 
 
 def scope_of(context: CheckContext, use: Use) -> Scope:
