@@ -1,8 +1,10 @@
 """The mark by which a generated resource is known again, and the digest that shows whether it was edited.
 
 Most resources carry the mark in their `Metadata`, where it reaches the deployed stack. A function carries it
-in a comment on the line below its name: `sam build` builds functions of one `CodeUri` once only while their
-`Metadata` is equal, and a digest in it would make each function a build of its own.
+in a comment on the line below its name, since `sam build` builds functions of one `CodeUri` together only while
+their `Metadata` is equal (measured with SAM CLI 1.170: a digest in the `Metadata` of each of six functions makes
+six builds of one; the comment leaves it at one). A comment that a tool strips makes the resource one of the
+user's, which is reported and never overwritten.
 """
 
 from __future__ import annotations
