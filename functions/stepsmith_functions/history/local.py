@@ -27,7 +27,7 @@ from stepsmith_functions.history.store import (
     encode_cursor,
     question_of,
 )
-from stepsmith_functions.history.values import Json, StoredValue, from_text, to_stamp, to_text
+from stepsmith_functions.history.values import Json, StoredValue, from_stamp, from_text, to_stamp, to_text
 
 _BUSY_MS: Final = 10_000
 _SCHEMA_VERSION: Final = 1
@@ -37,6 +37,10 @@ CREATE TABLE IF NOT EXISTS runs (
     workflow TEXT NOT NULL,
     status TEXT NOT NULL,
     started TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    version TEXT,
+    ended_at TEXT,
+    error_type TEXT,
     document TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS runs_by_time ON runs (started);
@@ -110,7 +114,6 @@ class LocalRunStore:
             return
         if version > _SCHEMA_VERSION:
             raise HistoryUnavailableError(f"{self._path} was written by a later version of Stepsmith; move it away")
-        connection.execute("PRAGMA journal_mode = WAL")  # a reader then never waits for a writer
         connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
 
     def put_run(self, run: RunRecord) -> bool:
@@ -196,17 +199,17 @@ class LocalRunStore:
         with self._reading() as connection:
             rows = (
                 connection.execute(
-                    f"SELECT document FROM runs WHERE {where} ORDER BY started DESC LIMIT ?",  # noqa: S608
+                    f"SELECT {_SUMMARY} FROM runs WHERE {where} ORDER BY started DESC LIMIT ?",  # noqa: S608
                     (*(value for _, value in wanted), limit + 1),
                 ).fetchall()
                 if connection
                 else []
             )
-        found = [run_from_json(from_text(document)) for (document,) in rows]
+        found = [_summary(*row) for row in rows]
         more = len(found) > limit
         found = found[:limit]
         position = run_started(found[-1].started_at, found[-1].run_id) if more else ""
-        return Page(tuple(run.summary() for run in found), encode_cursor(question, position) if more else None)
+        return Page(tuple(found), encode_cursor(question, position) if more else None)
 
     def steps(self, run_id: str, *, limit: int = 500, cursor: str | None = None) -> Page[StepRecord]:
         check_limit(limit)
@@ -236,13 +239,42 @@ def _read_run(connection: sqlite3.Connection, run_id: str) -> RunRecord | None:
 
 
 def _write_run(connection: sqlite3.Connection, run: RunRecord) -> None:
+    summary = run.summary()
     connection.execute(
-        "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             run.run_id,
             run.workflow,
             run.status.value,
             run_started(run.started_at, run.run_id),
+            to_stamp(run.started_at),
+            run.version,
+            to_stamp(run.ended_at) if run.ended_at else None,
+            summary.error_type,
             to_text(run_to_json(run)),
         ),
+    )
+
+
+_SUMMARY: Final = "run_id, workflow, status, started_at, version, ended_at, error_type"
+
+
+def _summary(
+    run_id: str,
+    workflow: str,
+    status: str,
+    started_at: str,
+    version: str | None,
+    ended_at: str | None,
+    error_type: str | None,
+) -> RunSummary:
+    """The summary of a row with the columns of `_SUMMARY`: a list of runs does not read their values."""
+    return RunSummary(
+        run_id,
+        workflow,
+        RunStatus(status),
+        from_stamp(started_at),
+        version,
+        from_stamp(ended_at) if ended_at else None,
+        error_type,
     )
