@@ -370,7 +370,8 @@ class Translator:
     def _bound(self, binding: Binding, path: Path) -> Place:
         label = _shown(path)
         if binding.presence is Presence.NEVER:
-            raise Refused("never-available", f"{label} is never there at this place", binding.absent)
+            why = f": {binding.absent}" if binding.absent else ""
+            raise Refused("never-available", f"{label} is never there at this place{why}")
         if binding.code is None:
             names = one_of(f"{label}.{name}" for name in (binding.members or ()))
             raise Refused("not-a-value", f"{label} has no value of its own", f"read {names}" if names else "")
@@ -456,13 +457,13 @@ class Translator:
                 bindings.append((name, found[at].code))
                 found[at] = replace(found[at], code=j.variable(name), simple=True)
         results = [
-            self._comparison(operand.op, left, right)
+            self._comparison(operand.op, left, right, node)
             for operand, (left, right) in zip(node.ops, pairwise(found), strict=True)
         ]
         code = j.block(bindings, j.chain("and", [result.code for result in results]))
         return v.boolean(code, *results)
 
-    def _comparison(self, op: str, left: Value, right: Value) -> Value:
+    def _comparison(self, op: str, left: Value, right: Value, node: nodes.Compare) -> Value:
         match op:
             case "eq" | "ne":
                 return v.equal(left, right, negated=op == "ne")
@@ -471,7 +472,19 @@ class Translator:
             case "notin":
                 return v.inverted(v.contained(left, right))
             case _:
-                return v.ordered(_COMPARISONS[op], left, right)
+                return v.ordered(_COMPARISONS[op], *self._as_numbers(left, right, node))
+
+    def _as_numbers(self, left: Value, right: Value, node: nodes.Compare) -> tuple[Value, Value]:
+        """In other dialects a text beside a number is meant as a number; theirs compared what the texts spell."""
+        if not self._bare_words or {left.only("string"), right.only("string")} != {True, False}:
+            return left, right
+        if not (left.only("number") or right.only("number")):
+            return left, right
+        self.warn("text-as-number", "a text is compared with a number", node, "write `| float` behind the text")
+        row = row_of_filter("float")
+        text = left if left.only("string") else right
+        number = self.written(Use(self, row, "float", node, text, [], []), node)
+        return (number, right) if text is left else (left, number)
 
     def _word(self, word: Value, node: nodes.Expr) -> Value:
         self.warn("bare-word", "text in a condition is written without quotes", node, f"write {word.code.text}")
@@ -568,6 +581,8 @@ class Translator:
                 help_text = UNSUPPORTED_METHODS.get(target.attr) or did_you_mean(target.attr, METHODS, "use a filter")
                 raise Refused("unknown-function", f".{target.attr}() cannot be called here", help_text)
             row = METHODS[target.attr]
+            if target.attr == "get" and (member := self._member_by_get(node, target)):
+                return member
             return self.written(Use(self, row, target.attr, node, target.node, node.args, node.kwargs), node)
         if not isinstance(target, nodes.Name) or target.name not in FUNCTIONS:
             name = target.name if isinstance(target, nodes.Name) else "this"
@@ -579,6 +594,19 @@ class Translator:
         if not node.args:
             raise Refused("filter-argument", f"`{target.name}` needs an argument", f"write {target.name}(x)")
         return self.written(Use(self, row, target.name, node, node.args[0], node.args[1:], node.kwargs), node)
+
+    def _member_by_get(self, node: nodes.Call, target: nodes.Getattr) -> Value | None:
+        """`context.get('name', 0)` of a namespace, which has no value of its own: the member, or the default."""
+        if not isinstance(target.node, nodes.Name | nodes.Getattr | nodes.Getitem):
+            return None
+        binding, _ = self._binding(target.node)
+        if binding is None or not binding.is_namespace or not node.args or len(node.args) > 2 or node.kwargs:
+            return None
+        if not isinstance(node.args[0], nodes.Const) or not isinstance(node.args[0].value, str):
+            raise Refused("unknown-function", f"`{target.attr}` of this needs a quoted name", "write .get('name', 0)")
+        read = nodes.Getitem(target.node, node.args[0], "load", lineno=target.lineno)
+        instead = node.args[1] if len(node.args) == 2 else nodes.Const(None, lineno=node.lineno)
+        return self.written(Use(self, row_of_filter("default"), "get", node, read, [instead], []), node)
 
 
 def _shown(path: Path) -> str:
