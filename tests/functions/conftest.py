@@ -61,8 +61,8 @@ class Web:
                 channel.settimeout(5)
                 try:
                     self.handle(channel)
-                except OSError:
-                    continue
+                except (OSError, ValueError):
+                    continue  # a client that went away, or said nothing
 
     def handle(self, channel: socket.socket) -> None:
         with channel.makefile("rb") as reader:

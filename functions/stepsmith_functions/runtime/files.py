@@ -32,6 +32,10 @@ class PathNotAllowed(PermanentError):
     """The path is outside the allowed roots, leads through a symlink or is no regular file."""
 
 
+class FileExists(PermanentError):
+    """Something else stands where the file should go."""
+
+
 class FileChanged(TransientError):
     """The file was replaced or written to while the action worked on it."""
 
@@ -180,3 +184,42 @@ def read_small(parent: int, name: str, limit: int = 1 << 20) -> bytes | None:
             return os.read(descriptor, limit)
     except FileMissing:
         return None
+
+
+def give_name(source: int, old: str, target: int, new: str) -> None:
+    """Renames without ever replacing. Raises FileExists where something stands already."""
+    try:
+        os.link(old, new, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    except FileExistsError:
+        raise FileExists("something else stands there") from None
+    os.unlink(old, dir_fd=source)
+    os.fsync(target)
+
+
+def remove(parent: int, name: str, expected: os.stat_result) -> None:
+    """Removes `name` if it still is the file of `expected`; raises FileChanged, and keeps it, otherwise."""
+    aside = f".{name[:200]}.{os.getpid()}.removing"
+    try:
+        os.rename(name, aside, src_dir_fd=parent, dst_dir_fd=parent)
+    except FileNotFoundError:
+        return
+    found = os.stat(aside, dir_fd=parent, follow_symlinks=False)
+    if not same(found, expected) or (found.st_size, found.st_mtime_ns) != (
+        expected.st_size,
+        expected.st_mtime_ns,
+    ):
+        put_back(parent, aside, parent, name)
+        raise FileChanged("the file was replaced or written to")
+    os.unlink(aside, dir_fd=parent)
+    os.fsync(parent)
+
+
+def put_back(source: int, old: str, target: int, new: str) -> None:
+    """Renames unless something stands there by now."""
+    with suppress(FileExists):
+        give_name(source, old, target, new)
+
+
+def same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether both are the same file under whatever name."""
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from stepsmith_functions.runtime.clients import AwsClient, code_of
 from stepsmith_functions.runtime.errors import PermanentError
+from stepsmith_functions.runtime.files import FileChanged
 from stepsmith_functions.runtime.settings import Settings
 
 Answer: TypeAlias = dict[str, Any]
@@ -92,6 +93,20 @@ def copy(client: AwsClient, source: S3Object, target: S3Object, **conditions: st
     )
     checksum = answer.get("CopyObjectResult", {}).get("ChecksumSHA256")
     return base64.b64decode(checksum).hex() if checksum else sha256_of(client, target)
+
+
+def delete_exactly(client: AwsClient, item: S3Object, etag: str, version_id: str | None) -> None:
+    """Deletes the very content that was seen: its version, or the object if it still has the same ETag.
+
+    Without the version a versioned bucket would only hide the object behind a delete marker. Raises FileChanged.
+    """
+    condition = {"VersionId": version_id} if version_id else {"IfMatch": etag}
+    try:
+        client.delete_object(Bucket=item.bucket, Key=item.key, **condition)
+    except client.exceptions.ClientError as error:
+        if code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise FileChanged("the object was replaced meanwhile") from None
+        raise
 
 
 def sha256_of(client: AwsClient, item: S3Object) -> str:

@@ -109,10 +109,11 @@ class World:
             event["step"] = {"id": "s", "path": "s", "attempt": 0, "line": 1, "action": action, **step}
         return self.send(action, event)
 
-    def send(self, action: str, event: dict[str, Any], context: LambdaContext | None = None) -> Any:
-        """What the action's handler answers to `event`, all through JSON as Lambda does it."""
+    def send(self, action: str, event: dict[str, Any], left: int = 30_000) -> Any:
+        """What the action's handler answers to `event`, all through JSON as Lambda does it; `left` is in
+        milliseconds."""
         handler: Callable[..., Any] = import_module(f"stepsmith_functions.actions.{action}").handler
-        return json.loads(json.dumps(handler(json.loads(json.dumps(event)), context or LambdaContext())))
+        return json.loads(json.dumps(handler(json.loads(json.dumps(event)), LambdaContext(left=left))))
 
     def sample(self, action: str) -> dict[str, Any]:
         """The sample event of the action."""

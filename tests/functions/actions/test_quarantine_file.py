@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stepsmith_functions.runtime import clients
+from stepsmith_functions.runtime import clients, files
 from stepsmith_functions.runtime.errors import InvalidParams
 from stepsmith_functions.runtime.files import FileChanged, FileMissing, PathNotAllowed
 from stepsmith_functions.runtime.quarantine import local
@@ -210,7 +210,7 @@ def test_a_copy_that_was_cut_off_before_the_removal_is_finished(
 ) -> None:
     os.link(sample, sample.with_name("second"))
     with monkeypatch.context() as patch:
-        patch.setattr(local, "remove", lambda *_: (_ for _ in ()).throw(TimeoutError()))
+        patch.setattr(files, "remove", lambda *_: (_ for _ in ()).throw(TimeoutError()))
         with pytest.raises(TimeoutError):
             quarantine(world, sample, "r1")
     assert sample.exists()

@@ -18,7 +18,6 @@ from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.files import FileChanged, FileMissing, PathNotAllowed, Place
 from stepsmith_functions.runtime.quarantine.manifest import (
     AlreadyQuarantined,
-    FileExists,
     FileManifest,
     QuarantineDamaged,
     QuarantineMissing,
@@ -159,8 +158,8 @@ def _move(parent: int, name: str, source: int, kept: int, identity: str) -> bool
             if error.errno != errno.EXDEV:
                 raise PathNotAllowed(f"the file cannot be moved ({error.strerror})") from None
         else:
-            if not _same(os.stat(identity, dir_fd=kept, follow_symlinks=False), info):
-                _put_back(kept, identity, parent, name)
+            if not files.same(os.stat(identity, dir_fd=kept, follow_symlinks=False), info):
+                files.put_back(kept, identity, parent, name)
                 raise FileChanged("the file was replaced while it was quarantined")
             os.fchmod(source, LOCKED)
             os.fsync(kept)
@@ -169,7 +168,7 @@ def _move(parent: int, name: str, source: int, kept: int, identity: str) -> bool
     # A further hard link would keep the inode reachable, and locking it would lock the other name as well;
     # a file of another owner cannot be locked at all.
     _copy(source, kept, identity, LOCKED)
-    remove(parent, name, info)
+    files.remove(parent, name, info)
     return False
 
 
@@ -193,40 +192,7 @@ def _copy(source: int, folder: int, name: str, mode: int, manifest: FileManifest
             os.utime(target, ns=(manifest.mtime_ns, manifest.mtime_ns))
     finally:
         os.close(target)
-    _give_name(folder, partial, folder, name)
-
-
-def _give_name(source: int, old: str, target: int, new: str) -> None:
-    """Renames without ever replacing: the link fails where something stands already."""
-    try:
-        os.link(old, new, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-    except FileExistsError:
-        raise FileExists("something else stands there") from None
-    os.unlink(old, dir_fd=source)
-    os.fsync(target)
-
-
-def remove(parent: int, name: str, expected: os.stat_result) -> None:
-    """Removes `name` if it still is the file of `expected`; raises FileChanged, and keeps it, otherwise."""
-    aside = f".{name[:200]}.{os.getpid()}.removing"
-    try:
-        os.rename(name, aside, src_dir_fd=parent, dst_dir_fd=parent)
-    except FileNotFoundError:
-        return
-    found = os.stat(aside, dir_fd=parent, follow_symlinks=False)
-    if not _same(found, expected) or (found.st_size, found.st_mtime_ns) != (
-        expected.st_size,
-        expected.st_mtime_ns,
-    ):
-        _put_back(parent, aside, parent, name)
-        raise FileChanged("the file was replaced or written to")
-    os.unlink(aside, dir_fd=parent)
-    os.fsync(parent)
-
-
-def _put_back(source: int, old: str, target: int, new: str) -> None:
-    with suppress(FileExists):
-        _give_name(source, old, target, new)
+    files.give_name(folder, partial, folder, name)
 
 
 def _verified(manifest: FileManifest, source: int, ledger: int) -> FileManifest:
@@ -252,7 +218,7 @@ def _finish(place: Place, own: FileManifest, kept: int) -> None:
             with files.regular_file(parent, place.name) as source:
                 info = os.fstat(source)
             if (info.st_dev, info.st_ino) == (own.device, own.inode):
-                remove(parent, place.name, info)
+                files.remove(parent, place.name, info)
     _remember(place, own.quarantine_id)
 
 
@@ -262,7 +228,7 @@ def _return(kept: int, content: int, parent: int, name: str, manifest: FileManif
         _copy(content, parent, name, manifest.mode, manifest)
         os.unlink(manifest.quarantine_id, dir_fd=kept)
         return
-    _give_name(kept, manifest.quarantine_id, parent, name)
+    files.give_name(kept, manifest.quarantine_id, parent, name)
     if info.st_ino != manifest.inode:
         with suppress(PermissionError):
             os.fchown(content, manifest.uid, manifest.gid)
@@ -308,7 +274,3 @@ def _exists(folder: int, name: str) -> bool:
 def _drop(folder: int, name: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
-
-
-def _same(one: os.stat_result, other: os.stat_result) -> bool:
-    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)

@@ -32,10 +32,6 @@ class QuarantineDamaged(PermanentError):
     """What lies in quarantine is not what was put there."""
 
 
-class FileExists(PermanentError):
-    """Something else stands where the file came from."""
-
-
 class Manifest(BaseModel):
     """One thing in quarantine. `restored_by` is set once it is back in its place."""
 

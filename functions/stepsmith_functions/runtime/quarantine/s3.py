@@ -11,10 +11,9 @@ from stepsmith_functions.runtime import s3
 from stepsmith_functions.runtime.clients import AwsClient, code_of
 from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.errors import PermanentError
-from stepsmith_functions.runtime.files import FileChanged, FileMissing, PathNotAllowed
+from stepsmith_functions.runtime.files import FileChanged, FileExists, FileMissing, PathNotAllowed
 from stepsmith_functions.runtime.quarantine.manifest import (
     AlreadyQuarantined,
-    FileExists,
     ObjectManifest,
     QuarantineDamaged,
     QuarantineMissing,
@@ -59,7 +58,7 @@ def put(source: S3Object, directory: str | None, context: ActionContext) -> Obje
         manifest = _copied(client, source, found, kept, identity, context)
         _write(client, bucket, manifest)
     if found is not None:
-        _delete(client, source, manifest)
+        s3.delete_exactly(client, source, manifest.etag, manifest.version_id)
     client.put_object(Bucket=index.bucket, Key=index.key, Body=identity.encode())
     return manifest
 
@@ -135,20 +134,6 @@ def _copied(
         etag=found["ETag"],
         kept_key=kept.key,
     )
-
-
-def _delete(client: AwsClient, source: S3Object, manifest: ObjectManifest) -> None:
-    """Deletes exactly what was copied: its version, or the object if it still has the same ETag.
-
-    Without the version a versioned bucket would only hide the object behind a delete marker.
-    """
-    condition = {"VersionId": manifest.version_id} if manifest.version_id else {"IfMatch": manifest.etag}
-    try:
-        client.delete_object(Bucket=source.bucket, Key=source.key, **condition)
-    except client.exceptions.ClientError as error:
-        if code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
-            raise FileChanged("the object was replaced while it was quarantined") from None
-        raise
 
 
 def _is_back(client: AwsClient, origin: S3Object, standing: Answer, manifest: ObjectManifest) -> bool:

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Prints how full the file systems of the given folders are, a line each: percent, then folder.
+set -eu
+for folder in "$@"; do
+    printf '%s %s\n' "$(df -P -- "$folder" | awk 'NR == 2 { print $5 }')" "$folder"
+done
