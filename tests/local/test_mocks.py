@@ -93,7 +93,7 @@ def test_errors_of_the_services_are_always_allowed() -> None:
     [
         ("lok: {return: {}}", "1:1", 'no step and no action is named "lok" | did you mean "look"?'),
         ("remember: {return: {}}", "1:1", 'step "remember" calls no action, so that nothing of it can be mocked'),
-        ("look: {return: {treats: 1}}", "1:16", 'the result of scan: treats is not known | did you mean "threats"?'),
+        ("look: {return: {treats: 1}}", "1:17", 'the result of scan: treats is not known | did you mean "threats"?'),
         (
             "look: {return: {threats: many}}",
             "1:26",

@@ -61,7 +61,8 @@ _HIDDEN: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AW
 class LocalAws:
     """A context manager: the emulation lives inside the `with` block.
 
-    `functions` are the stack's by logical id. `observer` is told of each history event, `trace` of each evaluated
+    `functions` are the stack's by logical id. The objects of its buckets outlive the process in the folder
+    `kept_objects`, if there is one. `observer` is told of each history event, `trace` of each evaluated
     expression. With `real_time` waits are waited for, else time jumps.
     """
 
@@ -76,12 +77,13 @@ class LocalAws:
         observer: Callable[[Execution, Event], None] | None = None,
         trace: Callable[[Evaluation], None] | None = None,
         start: datetime | None = None,
+        kept_objects: Path | None = None,
     ) -> None:
         self._clients: dict[str, Any] = {}
         self._exit = ExitStack()
         clock = RealClock() if real_time else VirtualClock(start or _now())
         self.history = MemoryHistory()
-        self.stack = LocalStack(template, self.client, working_folder)
+        self.stack = LocalStack(template, self.client, working_folder, kept=kept_objects)
         self.functions = LocalFunctions(
             {self.stack.reference(name): function for name, function in functions.items()},
             self.stack.variables,
@@ -124,6 +126,7 @@ class LocalAws:
     def _stop_everything(self) -> None:
         for execution in self._executions.values():
             self.engine.stop(execution)
+        self.stack.keep_objects()
         self._clients.clear()
 
     def client(self, service: str) -> Any:

@@ -22,7 +22,7 @@ from stepsmith.local.functions import ACCOUNT, REGION
 from stepsmith.local.mocks import Mocks, mocked_outcome
 from stepsmith.local.sam import FunctionResource, SamTemplate, read_template
 from stepsmith.local.stack import STACK
-from stepsmith.project import Project
+from stepsmith.project import STATE_FOLDER, Project
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.origins import read_origins
 from stepsmith_functions.history.rebuild import steps_from_history
@@ -141,6 +141,7 @@ def run_workflow(
         observer=watcher,
         trace=options.trace,
         start=options.started_at,
+        kept_objects=project.root / STATE_FOLDER / "s3",
     ) as aws:
         definition = substituted(program.definition, aws, functions)
         machine = aws.create_machine(f"{STACK}_{program.name}"[:80], definition)

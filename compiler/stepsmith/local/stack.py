@@ -60,7 +60,10 @@ class LocalStack:
     """Where actions may touch files, unless the template or the environment says otherwise."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     """The process's own at the start: a setting that it has wins over the template's."""
+    kept: Path | None = None
+    """The folder in which the buckets' objects outlive the process."""
     _resolver: Resolver = field(init=False, repr=False)
+    _buckets: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._resolver = Resolver(self.template, _PSEUDO, self.reference, self.attribute)
@@ -172,7 +175,31 @@ class LocalStack:
         self.client("dynamodb").create_table(TableName=self._name(resource), **given)
 
     def _make_bucket(self, resource: Resource) -> None:
-        self.client("s3").create_bucket(Bucket=self._name(resource))
+        name, s3 = self._name(resource), self.client("s3")
+        s3.create_bucket(Bucket=name)
+        self._buckets.append(name)
+        folder = self.kept / name if self.kept else None
+        for path in sorted(folder.rglob("*")) if folder and folder.is_dir() else ():
+            if path.is_file():
+                s3.put_object(Bucket=name, Key=path.relative_to(folder).as_posix(), Body=path.read_bytes())
+
+    def keep_objects(self) -> None:
+        """Writes the buckets' objects to the folder in which they are kept, and removes what was deleted."""
+        if self.kept is None:
+            return
+        for name in self._buckets:
+            folder, s3 = self.kept / name, self.client("s3")
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
+            keys = {item["Key"] for page in pages for item in page.get("Contents", ()) if _is_plain(item["Key"])}
+            for key in sorted(keys):
+                body = s3.get_object(Bucket=name, Key=key)["Body"].read()
+                path = folder / key
+                if not path.is_file() or path.read_bytes() != body:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(body)
+            for path in folder.rglob("*") if folder.is_dir() else ():
+                if path.is_file() and path.relative_to(folder).as_posix() not in keys:
+                    path.unlink()
 
     def _make_topic(self, resource: Resource) -> None:
         attributes = {"FifoTopic": "true"} if self._properties(resource).get("FifoTopic") else {}
@@ -197,6 +224,11 @@ class LocalStack:
 
     def _make_identity(self, resource: Resource) -> None:
         self.client("ses").verify_email_identity(EmailAddress=self._name(resource))
+
+
+def _is_plain(key: str) -> bool:
+    """Whether a key is a path below its folder: an S3 key may hold anything, `..` too."""
+    return all(part not in ("", ".", "..") for part in key.split("/")) and "\0" not in key and "\\" not in key
 
 
 _TABLE_PROPERTIES: Final = (

@@ -1,0 +1,42 @@
+"""What `runs` and `show` share: the local history, and which run a word means. Needs nothing but SQLite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stepsmith.cli.failures import CommandError, Exit
+from stepsmith.project import project_of
+from stepsmith_functions.history.local import LocalRunStore
+from stepsmith_functions.history.store import LARGEST_PAGE, HistoryError
+
+LATEST = "latest"
+
+
+def open_history() -> LocalRunStore:
+    """The history of the project around the working folder."""
+    return LocalRunStore(project_of(None, Path.cwd()).history)
+
+
+def find_run(store: LocalRunStore, word: str) -> str:
+    """The id of the run that an id, its beginning or `latest` means. Raises CommandError if it is not one run."""
+    try:
+        known = [run.run_id for run in store.runs(limit=LARGEST_PAGE).items]
+    except HistoryError as error:
+        raise unavailable(error) from error
+    if not known:
+        raise CommandError("there are no runs yet", help="stepsmith run WORKFLOW makes one")
+    if word == LATEST:
+        return known[0]
+    if word in known:
+        return word
+    found = [run_id for run_id in known if run_id.startswith(word)]
+    if not found:
+        raise CommandError(f'no run begins with "{word}"', help="stepsmith runs lists them")
+    if len(found) > 1:
+        some = ", ".join(run_id[: len(word) + 4] for run_id in found[:5])
+        raise CommandError(f'{len(found)} runs begin with "{word}"', help=f"write more of it: {some}")
+    return found[0]
+
+
+def unavailable(error: HistoryError) -> CommandError:
+    return CommandError(f"the history cannot be read: {error}", status=Exit.PROBLEMS)

@@ -1,0 +1,144 @@
+"""`stepsmith run`: checks and compiles a workflow, then runs it here with its real handlers on an emulated AWS."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stepsmith.cli.console import Console
+from stepsmith.cli.failures import CommandError, Exit
+from stepsmith.cli.inputs import read_input
+from stepsmith.cli.workflows import compile_file, find_workflow, load_catalog, read_bytes, report, sources_of
+from stepsmith.diagnostics import Diagnostics
+from stepsmith.project import shown
+
+if TYPE_CHECKING:
+    from stepsmith.catalog import ActionCatalog
+    from stepsmith.engine import Evaluation
+    from stepsmith.local.mocks import Mocks
+    from stepsmith.local.runner import RunReport
+    from stepsmith.pipeline import Compilation
+
+EXAMPLE: Final = """
+    stepsmith run critical-threat-response -p file_path=samples/bad.bin
+    stepsmith run order --input events/order.json --json
+    echo '{"order": 7}' | stepsmith run order --input - --mock mocks.yaml
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("workflow", metavar="WORKFLOW", help="its name or its file")
+    parser.add_argument("--input", metavar="FILE|JSON|-", help="the input: a file, JSON text, or - for standard input")
+    parser.add_argument(
+        "-p",
+        dest="properties",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a property of the input; wins over --input, may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
+    parser.add_argument("--mock", metavar="FILE", help="mocks by step id or action name, or a rehearsal with them")
+    parser.add_argument("--trace", action="store_true", help="show the params and every evaluated expression")
+    parser.add_argument("--real-time", action="store_true", help="wait for waits and back-off instead of skipping them")
+
+
+def execute(arguments: argparse.Namespace, console: Console) -> int:
+    project, path = find_workflow(arguments.workflow)
+    catalog = load_catalog(project)
+    compiled = compile_file(path, shown(path, Path.cwd()), catalog)
+    report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)
+    if compiled.workflow is None or compiled.asl is None or compiled.origins is None:
+        return Exit.PROBLEMS
+    data = read_input(arguments.input, arguments.properties, compiled.workflow)
+
+    # Only now is it worth its time to load the emulated AWS.
+    from stepsmith.cli.live import LiveTree, PlainLines
+    from stepsmith.local.mocks import Mocks
+    from stepsmith.local.runner import Program, RunOptions, run_workflow
+    from stepsmith.local.sam import TemplateError
+
+    mocks = _read_mocks(arguments.mock, compiled, catalog, console) if arguments.mock else Mocks()
+    if mocks is None:
+        return Exit.PROBLEMS
+    program = Program(compiled.workflow.name, compiled.asl, compiled.origins, compiled.workflow.version)
+    view = None if arguments.json else (LiveTree if console.live else PlainLines)(console)
+    evaluations: list[Evaluation] = []
+    options = RunOptions(
+        mocks=mocks,
+        real_time=arguments.real_time,
+        working_folder=Path.cwd(),
+        progress=view,
+        trace=evaluations.append if arguments.trace else None,
+    )
+    try:
+        ran = run_workflow(program, data, project, catalog, options)
+    except TemplateError as error:
+        raise CommandError(f"template.yaml: {error}", status=Exit.PROBLEMS) from error
+    if view is None:
+        console.print(json.dumps(ran.result, indent=2, ensure_ascii=False))
+    else:
+        view.finish(ran.result["steps"])  # type: ignore[arg-type]
+    if arguments.trace:
+        _print_trace(evaluations, ran, compiled, console.note if arguments.json else console.print)
+    if view is not None:
+        _print_outcome(ran, compiled, console, virtual=not arguments.real_time)
+    if ran.history_problem:
+        console.note(f"the run could not be kept in the history: {ran.history_problem}")
+    return _exit_status(ran)
+
+
+def _read_mocks(name: str, compiled: Compilation, catalog: ActionCatalog, console: Console) -> Mocks | None:
+    """The mocks in a file; None if it has problems, which are then printed."""
+    from stepsmith.loading import load_document, read_source
+    from stepsmith.local.mocks import read_mocks
+
+    diagnostics = Diagnostics()
+    source = read_source(name, read_bytes(Path(name)), diagnostics)
+    document = load_document(source, diagnostics) if source else None
+    mocks = None
+    if document is not None and compiled.workflow is not None:
+        mocks = read_mocks(document.root, compiled.workflow, catalog, diagnostics)
+    report(list(diagnostics), {name: source} if source else {}, console, to_stderr=True)
+    return None if diagnostics.has_errors else mocks
+
+
+def _print_outcome(ran: RunReport, compiled: Compilation, console: Console, *, virtual: bool) -> None:
+    from stepsmith.cli.failure import failure_lines
+    from stepsmith.cli.outcome import output_lines, summary_line
+
+    console.print(summary_line(ran.result, console, virtual=virtual))
+    for line in failure_lines(compiled, ran.run, ran.steps, ran.failure, console):
+        console.print(line)
+    for line in output_lines(ran.result, console):
+        console.print(line)
+    if not ran.history_problem:
+        console.print(console.style(f"stepsmith show {ran.run.run_id[:8]} shows it again", "dim"))
+
+
+def _print_trace(
+    evaluations: list[Evaluation], ran: RunReport, compiled: Compilation, write: Callable[[str], None]
+) -> None:
+    """The params of each step, then each expression in the order of its evaluation."""
+    from stepsmith.cli.failure import step_of_state
+
+    write("trace")
+    for step in ran.steps:
+        if step.params is not None:
+            write(f"  {step.path} params: {json.dumps(step.params, ensure_ascii=False, default=str)}")
+    for item in evaluations:
+        value = f"failed: {item.error}" if item.error else json.dumps(item.value, ensure_ascii=False, default=str)
+        write(f"  {step_of_state(compiled.origins, item.state)} {item.field}: {item.expression.strip()} = {value}")
+
+
+def _exit_status(ran: RunReport) -> int:
+    match ran.run.status.value:
+        case "succeeded":
+            return Exit.DONE
+        case "cancelled":
+            return Exit.CANCELLED
+        case _:
+            return Exit.PROBLEMS

@@ -1,0 +1,50 @@
+"""`stepsmith show`: one run, step by step, as it was when it ended."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Final
+
+from stepsmith.cli.console import Console
+from stepsmith.cli.failures import Exit
+from stepsmith.cli.history import find_run, open_history, unavailable
+from stepsmith.cli.outcome import output_lines, step_lines, summary_line, title_line
+from stepsmith_functions.history.result import result_of
+from stepsmith_functions.history.store import HistoryError
+
+EXAMPLE: Final = """
+    stepsmith show latest
+    stepsmith show 3f2a91c0 --json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run's id, its beginning, or latest")
+    parser.add_argument("--json", action="store_true", help="as JSON, the same that run --json prints")
+
+
+def execute(arguments: argparse.Namespace, console: Console) -> int:
+    store = open_history()
+    run_id = find_run(store, arguments.run)
+    try:
+        result = json.loads(json.dumps(result_of(store, run_id, details=not arguments.json, load_values=False)))
+    except HistoryError as error:
+        raise unavailable(error) from error
+    if arguments.json:
+        console.print(json.dumps(result, indent=2, ensure_ascii=False))
+        return Exit.DONE
+    console.print(title_line(result, console))
+    if result.get("input") is not None:
+        shown = json.dumps(result["input"], ensure_ascii=False)
+        console.print(console.cut(f"  input {shown}", console.width))
+    for line in step_lines(result["steps"], console):
+        console.print(line)
+    console.print(summary_line(result, console, virtual=False))
+    failed = result.get("error")
+    if isinstance(failed, dict):
+        place = f" at step {failed['step']}, line {failed['line']}" if failed.get("step") else ""
+        console.print(f"{console.style(failed['type'], 'red')}{place}: {failed['message']}")
+    for line in output_lines(result, console):
+        console.print(line)
+    return Exit.DONE

@@ -1,0 +1,97 @@
+"""What the commands that read workflows share: which file is meant, in which project, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stepsmith.catalog import ActionCatalog
+from stepsmith.cli.console import Console
+from stepsmith.cli.failures import CommandError, Exit
+from stepsmith.diagnostics import Diagnostic
+from stepsmith.pipeline import Compilation, compile_bytes
+from stepsmith.project import Project, ProjectError, UnreadablePathError, project_of, shown, workflow_files_in
+from stepsmith.reporting import render
+from stepsmith.source import SourceFile
+
+
+def here_project(path: Path | None = None) -> Project:
+    """The project around `path`, else around the working folder."""
+    return project_of(path, Path.cwd())
+
+
+def find_workflow(argument: str) -> tuple[Project, Path]:
+    """The workflow that a name or a path means, and its project. Raises CommandError if there is none."""
+    path = Path(argument)
+    if path.is_file():
+        return here_project(path), path
+    if path.suffix or "/" in argument:
+        raise CommandError(f"{argument} cannot be opened: {_why_not(path)}")
+    project = here_project()
+    try:
+        return project, project.find_workflow(argument)
+    except UnreadablePathError as error:
+        raise CommandError(error.message, help=error.help) from error
+
+
+def workflow_paths(arguments: list[str]) -> tuple[Project, list[Path]]:
+    """The files that paths mean, folders standing for the workflows in them; all of the project's for none."""
+    if not arguments:
+        project = here_project()
+        files = list(project.workflow_files())
+        if not files:
+            raise CommandError(
+                f"there is no workflow in {shown(project.workflows_folder, Path.cwd())}",
+                help="name a file, or call this where the project is",
+            )
+        return project, files
+    paths: dict[Path, None] = {}
+    for argument in arguments:
+        path = Path(argument)
+        if path.is_dir():
+            inner = path / "workflows" if (path / "workflows").is_dir() else path
+            paths |= dict.fromkeys(workflow_files_in(inner))
+        elif path.exists():
+            paths[path] = None
+        else:
+            raise CommandError(f"{argument} cannot be opened: {_why_not(path)}")
+    first = next(iter(paths), None)
+    return here_project(first), list(paths)
+
+
+def load_catalog(project: Project) -> ActionCatalog:
+    """The project's catalogue. Raises CommandError if an action cannot be imported."""
+    try:
+        return project.catalog()
+    except ProjectError as error:
+        raise CommandError(error.message, help=error.help, status=Exit.PROBLEMS) from error
+
+
+def compile_file(path: Path, name: str, catalog: ActionCatalog) -> Compilation:
+    """Compiles the file `path`, known to people as `name`. Raises CommandError if it cannot be opened."""
+    return compile_bytes(name, read_bytes(path), catalog)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What the file holds. Raises CommandError if it cannot be opened."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path} cannot be opened: {error.strerror or error}") from error
+
+
+def report(
+    diagnostics: list[Diagnostic], sources: Mapping[str, SourceFile], console: Console, *, to_stderr: bool = False
+) -> None:
+    """Prints diagnostics for a person."""
+    stream = console.err if to_stderr else console.out
+    stream.write(render(diagnostics, sources, "text", colour=console.colour and not to_stderr))
+
+
+def sources_of(*compilations: Compilation) -> dict[str, SourceFile]:
+    """The texts of compiled files by the path in their spans."""
+    return {item.source.path: item.source for item in compilations if item.source is not None}
+
+
+def _why_not(path: Path) -> str:
+    return "it is a folder" if path.is_dir() else "there is no such file"
