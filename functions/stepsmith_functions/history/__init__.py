@@ -1,7 +1,8 @@
 """The history of runs: what was run, which steps it took, how each ended.
 
-Records and the protocol of a store stand in `records` and `store`; `dynamodb` and `local` keep them, `steps`
-and `recorder` write them, `rebuild` reads them out of an execution's own history and `result` shows them.
+`records` and `store` say what a record and a store are; `dynamodb` and `local` keep records. `steps` writes what
+handlers tell, `runs` (in the Lambda of `recorder`) what Step Functions tells. `visits`, `origins`, `rebuild` and
+`ending` read a run out of its execution's own history; `result` shows it.
 This file imports nothing else until it is asked, so that a command or a handler pays only for what it uses.
 """
 

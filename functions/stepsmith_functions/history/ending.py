@@ -7,12 +7,14 @@ Cause is JSON: `{"message", "status"?, "step"?, "line"?}`. `status` may be `roll
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from stepsmith_functions.history.records import RunError, RunStatus
+from stepsmith_functions.history.rebuild import version_in
+from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord
+from stepsmith_functions.history.result import located
 from stepsmith_functions.history.values import Json, from_text
-from stepsmith_functions.history.visits import as_error
+from stepsmith_functions.history.visits import History, as_error
 
 _STATUSES: Final = {
     "RUNNING": RunStatus.RUNNING,
@@ -20,6 +22,13 @@ _STATUSES: Final = {
     "FAILED": RunStatus.FAILED,
     "TIMED_OUT": RunStatus.TIMED_OUT,
     "ABORTED": RunStatus.CANCELLED,
+}
+_ENDINGS: Final = {
+    None: "RUNNING",
+    "Succeeded": "SUCCEEDED",
+    "Failed": "FAILED",
+    "TimedOut": "TIMED_OUT",
+    "Aborted": "ABORTED",
 }
 _OURS: Final = frozenset({RunStatus.ROLLED_BACK, RunStatus.ROLLBACK_FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED})
 
@@ -48,6 +57,40 @@ def run_ending(status: str, error: str | None = None, cause: str | None = None) 
         message if isinstance(message, str) else plain.message,
         step if isinstance(step, str) else None,
         line if isinstance(line, int) else None,
+    )
+
+
+def run_of_history(
+    history: History,
+    steps: Iterable[StepRecord],
+    *,
+    run_id: str,
+    workflow: str,
+    version: str | None = None,
+    execution_arn: str | None = None,
+) -> RunRecord:
+    """The run whose execution has this history; `steps` are those that `rebuild` found, to locate its error in.
+
+    Raises ValueError for a history without its beginning.
+    """
+    if history.started_at is None:
+        raise ValueError("a history without ExecutionStarted is not whole")
+    error = history.error
+    status, failure = run_ending(_ENDINGS[history.ending], error.type if error else None, history.cause)
+    return RunRecord(
+        run_id=run_id,
+        workflow=workflow,
+        status=status,
+        started_at=history.started_at,
+        version=version or version_in(history),
+        input=history.input,
+        output=history.output if status is RunStatus.SUCCEEDED else None,
+        error=located(failure, steps) if failure else None,
+        ended_at=history.ended_at,
+        transitions=history.transitions,
+        execution_arn=execution_arn,
+        redrive_count=history.redrive_count,
+        complete=history.ending is not None,
     )
 
 

@@ -20,7 +20,7 @@ and an entry is written twice a run. The indexes hold what `RunSummary` shows, n
 
 Values and errors are JSON texts. A value longer than `values.INLINE_LIMIT` is kept in S3 and its reference
 stands in `<name>_at`. `expires_at` (epoch seconds) is the TTL attribute: set when a run ends and when a
-step is written, never on a run that is under way.
+step is written, never on a run that is under way. So `HISTORY_DAYS` has to be longer than the longest run.
 
 `progress` and `complete` of a run are what its conditional updates look at (`records.RunRecord.progress`).
 """

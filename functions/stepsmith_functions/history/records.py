@@ -15,7 +15,7 @@ from stepsmith_functions.history.values import Json, Recorded
 
 
 class RunStatus(StrEnum):
-    """How a run stands. The last five are final, until Step Functions redrives the execution."""
+    """How a run stands. The last six are final, until Step Functions redrives the execution."""
 
     PENDING = "pending"
     RUNNING = "running"

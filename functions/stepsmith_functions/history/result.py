@@ -46,7 +46,6 @@ def run_result(
     step and `input` to the run.
     """
     every = steps_in_order([*steps, *_children_steps(children or {})])
-    failed = run.status in _WITHOUT_OUTPUT
     error = located(run.error, every) if run.error else None
     ended = run.ended_at
     result: dict[str, Json] = {
@@ -54,7 +53,7 @@ def run_result(
         "workflow": run.workflow,
         "version": run.version,
         "status": run.status.value,
-        "output": None if failed else _shown(run.output, load),
+        "output": _shown(run.output, load) if run.status is RunStatus.SUCCEEDED else None,
         "error": error.to_json() if error else None,
         "started_at": shown_time(run.started_at),
         "ended_at": shown_time(ended),
@@ -65,9 +64,6 @@ def run_result(
     if details:
         result["input"] = _shown(run.input, load)
     return result
-
-
-_WITHOUT_OUTPUT: Final = frozenset(status for status in RunStatus if status is not RunStatus.SUCCEEDED)
 
 
 def result_of(store: RunStore, run_id: str, *, details: bool = False, load_values: bool = True) -> dict[str, Json]:

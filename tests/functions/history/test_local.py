@@ -30,6 +30,7 @@ import sys
 sys.path.insert(0, {SOURCES!r})
 from datetime import datetime, UTC
 from pathlib import Path
+import stepsmith_functions.history.ending, stepsmith_functions.history.rebuild, stepsmith_functions.history.result
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunRecord, RunStatus
 run = RunRecord("run-1", "w", RunStatus.SUCCEEDED, datetime(2026, 7, 12, 8, 30, tzinfo=UTC), output=[1])

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from stepsmith_functions.history import recorder as recorder_lambda
 from stepsmith_functions.history.dynamodb import DynamoRunStore
-from stepsmith_functions.history.ending import run_ending
+from stepsmith_functions.history.ending import run_ending, run_of_history
 from stepsmith_functions.history.executions import Change, Executions, change_of_event
+from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.objects import S3Values
 from stepsmith_functions.history.origins import Origins, read_origins
+from stepsmith_functions.history.rebuild import steps_of
 from stepsmith_functions.history.recorder import DeployedOrigins
 from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepError, StepRecord, StepStatus
 from stepsmith_functions.history.retrying import Backoff
@@ -209,7 +211,7 @@ def deliveries(draw: st.DrawFn) -> tuple[int, str, list[dict[str, Any]]]:
     return redrives, ending, draw(st.permutations(arriving))
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("dynamo", 25), ("local", 100)])
+@pytest.mark.parametrize(("kind", "examples"), [("dynamo", 20), ("local", 60)])
 def test_any_order_repetition_and_loss_ends_in_the_same_record(
     kind: str, examples: int, new_store: Callable[[str], RunStore]
 ) -> None:
@@ -434,6 +436,28 @@ def test_what_an_end_says(
     status: str, error: str | None, cause: str | None, expected: tuple[RunStatus, RunError | None]
 ) -> None:
     assert run_ending(status, error, cause) == expected
+
+
+@pytest.mark.parametrize("ending", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
+def test_a_history_alone_makes_the_same_run(local_store: LocalRunStore, ending: str) -> None:
+    script = story(1, ending)
+    history = read_history(script.events)
+    steps = steps_of(history, ORIGINS, "run-1")
+    run = run_of_history(history, steps, run_id="run-1", workflow="order", execution_arn=ARN)
+
+    ends = {"stopDate": millis(history.ended_at or START), "startDate": millis(history.started_at or START)}
+    recording(local_store, States(script)).record(change(ending, redrive=1, **ends))
+    assert local_store.run("run-1") == run
+    assert all_steps(local_store, "run-1") == sorted(steps, key=lambda step: step.path)
+
+
+def test_a_history_under_way_or_without_its_beginning() -> None:
+    events = story().events
+    under_way = read_history(events[:-1])
+    run = run_of_history(under_way, [], run_id="run-1", workflow="order")
+    assert (run.status, run.ended_at, run.complete) == (RunStatus.RUNNING, None, False)
+    with pytest.raises(ValueError, match="not whole"):
+        run_of_history(read_history(events[1:]), [], run_id="run-1", workflow="order")
 
 
 def test_events_that_are_about_no_run() -> None:
