@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -11,7 +11,7 @@ from stepsmith.expressions.scope import Presence
 from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.types import ANY, Type, union
 from stepsmith.model.steps import Step
-from stepsmith.model.values import Value
+from stepsmith.model.values import Value, templates
 
 
 class Facet(StrEnum):
@@ -158,6 +158,13 @@ class Use:
     condition: Template | None
     point: Point
     step: Step | None
+
+
+def use_templates(use: Use) -> Iterator[Template]:
+    """Every template that stands in `use`."""
+    if use.condition is not None:
+        yield use.condition
+    yield from templates(use.value)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -19,6 +19,7 @@ from stepsmith.analysis.facts import (
     VariableFact,
     maybe,
     never,
+    use_templates,
 )
 from stepsmith.analysis.scopes import NoCodes, build_scope
 from stepsmith.catalog import ActionCatalog
@@ -54,7 +55,7 @@ from stepsmith.model.steps import (
     WaitStep,
     walk,
 )
-from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value, templates
+from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
 
 
@@ -425,13 +426,6 @@ def _note(reads: _Reads, reference: Reference, use: Use) -> None:
     certain = fact is not None and fact.of(facet).presence is Presence.ALWAYS
     if facet is not Facet.OUTPUT or not certain:
         reads.records.add(first)
-
-
-def use_templates(use: Use) -> Iterator[Template]:
-    """Every template that stands in `use`."""
-    if use.condition is not None:
-        yield use.condition
-    yield from templates(use.value)
 
 
 def _cannot_fail(step: Step) -> Availability:

@@ -33,6 +33,8 @@ class Codes(Protocol):
 
     def loop(self, loop_id: str, *, index: bool) -> str: ...
 
+    def environment(self, name: str) -> str: ...
+
 
 class NoCodes:
     """Codes for checks, which never evaluate what they translate."""
@@ -58,6 +60,10 @@ class NoCodes:
     def loop(self, loop_id: str, *, index: bool) -> str:
         del loop_id
         return "$index" if index else "$item"
+
+    def environment(self, name: str) -> str:
+        del name
+        return "$environment"
 
 
 def input_type(workflow: Workflow) -> ObjectType:
@@ -87,6 +93,9 @@ def build_scope(
         "run": Binding(
             members=_Lazy(RUN_MEMBERS, lambda name: Binding(type=RUN_MEMBERS[name], code=codes.run(name))),
             noun="property of run",
+        ),
+        "env": Binding(
+            open_member=lambda name: Binding(type=TEXT, code=codes.environment(name)), noun="value of the environment"
         ),
         **(extra or {}),
     }

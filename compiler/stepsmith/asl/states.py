@@ -231,5 +231,7 @@ class StateMachine:
     comment: str = ""
     timeout: int | None = None
     """Seconds."""
+    environment: tuple[str, ...] = ()
+    """Names of the values that are set at deployment; each is a `${…}` substitution in the definition."""
     functions: tuple[str, ...] = ()
     """Logical ids of the Lambda functions it invokes; each is a `${…}` substitution in the definition."""

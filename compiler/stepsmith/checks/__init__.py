@@ -11,6 +11,7 @@ from stepsmith.checks.expressions import check_expressions
 from stepsmith.checks.flow import check_flow
 from stepsmith.checks.input import check_input
 from stepsmith.checks.params import check_params
+from stepsmith.checks.secrets import check_environment, check_secrets
 from stepsmith.checks.triggers import check_triggers
 
 Check = Callable[[CheckContext], None]
@@ -22,6 +23,8 @@ ALL_CHECKS: tuple[Check, ...] = (
     check_expressions,
     check_params,
     check_error_names,
+    check_secrets,
+    check_environment,
     check_triggers,
 )
 

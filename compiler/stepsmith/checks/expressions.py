@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from stepsmith.analysis.facts import Use, UseKind
-from stepsmith.analysis.flow import use_templates
+from stepsmith.analysis.facts import Use, UseKind, use_templates
 from stepsmith.checks.context import CheckContext
 from stepsmith.expressions.scope import Binding, Scope
 from stepsmith.expressions.translate import translate, translate_condition
 from stepsmith.expressions.types import describe, kinds
+from stepsmith.model.secrets import holds_secret, without_secrets
 from stepsmith.model.values import templates
 
 _WANTED = {
@@ -23,10 +23,13 @@ def check_expressions(context: CheckContext) -> None:
         if not any(True for _ in use_templates(use)):
             continue
         scope = scope_of(context, use)
-        if use.condition is not None:
+        if use.condition is not None and not holds_secret(use.condition):
             translate_condition(use.condition, scope, context.diagnostics)
         for template in templates(use.value):
-            translation = translate(template, scope, context.diagnostics)
+            rest = without_secrets(template)
+            if rest is None or holds_secret(rest):
+                continue
+            translation = translate(rest, scope, context.diagnostics)
             wanted = _WANTED.get(use.kind)
             if translation is not None and wanted is not None and not kinds(translation.type) & {wanted[0]}:
                 context.diagnostics.error(

@@ -74,12 +74,12 @@ def _check_rounds(context: CheckContext) -> None:
                     "too-many-events",
                     f"{step.most} rounds write about {events:,} events, an execution ends at {MOST_EVENTS:,}",
                     step.id_span,
-                    f"lower max to {step.most * MOST_EVENTS // events}, or move the rounds into a workflow of their own",
+                    f"lower max to {step.most * MOST_EVENTS // events}, or make a workflow of the rounds",
                 )
 
 
 def _events(step: Step) -> int:
-    """About how many events a step writes in one run without a retry (developer guide, "Execution events")."""
+    """About how many events a step writes when nothing is retried (developer guide, "Execution events")."""
     inner = sum(_events(each) for block in inner_blocks(step) for each in block)
     if isinstance(step, RepeatStep):
         return step.most * (inner + 2)

@@ -11,7 +11,8 @@ from stepsmith.checks.expressions import scope_of
 from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
 from stepsmith.expressions.scope import Scope
 from stepsmith.expressions.translate import translate
-from stepsmith.expressions.types import AnyType, TextType, Type, describe, from_schema, kinds
+from stepsmith.expressions.types import TEXT, AnyType, TextType, Type, describe, from_schema, kinds
+from stepsmith.model.secrets import holds_secret
 from stepsmith.model.steps import ActionStep
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value, constant, templates
 from stepsmith.schema import Schema, as_schema, resolve, violations
@@ -78,7 +79,11 @@ def _misfits(value: Value, schema: Schema, root: Schema, scope: Scope) -> Iterat
         return
     match value:
         case Templated():
-            translation = translate(value.template, scope, Diagnostics())
+            secret = holds_secret(value.template)
+            translation = None if secret else translate(value.template, scope, Diagnostics())
+            if secret and not may_fit(TEXT, from_schema({**schema, "$defs": root.get("$defs", {})})):
+                wanted = describe(from_schema({**schema, "$defs": root.get("$defs", {})}))
+                yield value, f"must be {wanted}, a secret is text"
             if translation is not None and not may_fit(
                 translation.type, from_schema({**schema, "$defs": root.get("$defs", {})})
             ):

@@ -90,6 +90,9 @@ class PlaceCodes:
             return self._place.loops[loop_id, index]
         return f"${self._names.loop(loop_id, index=index, wanted='index' if index else 'item')}"
 
+    def environment(self, name: str) -> str:
+        return substitution(name)
+
     def run(self, member: str) -> str:
         match member:
             case "id":
@@ -100,6 +103,16 @@ class PlaceCodes:
                 return "$states.context.Execution.RedriveCount + 1"
             case _:
                 return jsonata.quote(self._workflow_name)
+
+
+def substitution(name: str) -> str:
+    """A value that is set at deployment, as a text in JSONata: the deployment puts it between the quotes."""
+    return f"'${{{environment_key(name)}}}'"
+
+
+def environment_key(name: str) -> str:
+    """The key of a value of the environment among the definition's substitutions: `API_URL` is `EnvApiUrl`."""
+    return "Env" + "".join(part.capitalize() for part in name.split("_"))
 
 
 def _usable(code: str | None) -> str:

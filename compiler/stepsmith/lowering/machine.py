@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from stepsmith.analysis.facts import Analysis
+from collections.abc import Iterator
+
+from stepsmith.analysis.facts import Analysis, use_templates
 from stepsmith.asl.states import StateMachine
 from stepsmith.catalog import ActionCatalog
+from stepsmith.expressions.syntax import references
 from stepsmith.lowering.blocks import lower_finally
 from stepsmith.lowering.context import Context, in_order
 from stepsmith.lowering.edges import Edge, End
@@ -15,6 +18,15 @@ from stepsmith.model.workflow import Workflow
 
 NAME = "workflow"
 """What the states that belong to no step are named after."""
+
+
+def _environment(analysis: Analysis) -> Iterator[str]:
+    """The names of the values that are set at deployment."""
+    for use in analysis.uses:
+        for template in use_templates(use):
+            for reference in references(template):
+                if reference.root == "env" and reference.path and isinstance(reference.path[0], str):
+                    yield reference.path[0]
 
 
 def lower_workflow(workflow: Workflow, analysis: Analysis, catalog: ActionCatalog) -> StateMachine:
@@ -35,5 +47,6 @@ def lower_workflow(workflow: Workflow, analysis: Analysis, catalog: ActionCatalo
         states=tuple(in_order(context.frame.states, start)),
         comment=workflow.description,
         timeout=workflow.timeout,
+        environment=tuple(sorted(set(_environment(analysis)))),
         functions=tuple(sorted(context.functions)),
     )

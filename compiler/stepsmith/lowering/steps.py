@@ -26,6 +26,7 @@ from stepsmith.lowering.context import Context, LoweringError, without_output
 from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingSet
 from stepsmith.lowering.errors import retriers
 from stepsmith.lowering.failing import Raised, catching, inside, lower_handlers, must_go, raise_error
+from stepsmith.lowering.params import lower_params
 from stepsmith.model.steps import (
     ActionStep,
     Block,
@@ -160,8 +161,10 @@ def _payload(context: Context, step: ActionStep, point: Point, entry: Place) -> 
     run: dict[str, Json] = {"id": RUN_ID, "workflow": context.workflow.name}
     if context.workflow.version is not None:
         run["version"] = jsonata.literal(context.workflow.version)
+    params = lower_params(context, step.params, point, entry)
     return {
-        "params": context.write(step.params, point, entry).json,
+        "params": params.values,
+        **({"secrets": params.secrets} if params.secrets else {}),
         "run": run,
         "step": {
             "id": step.id,
