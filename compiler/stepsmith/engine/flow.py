@@ -268,6 +268,7 @@ def resume(core: Core, run: Run, previous: int) -> None:
         return
     visit.retries.clear()
     visit.attempt = 0
+    visit.context = None
     visit.succeeded = False
     if visit.children is not None:
         visit.children.resume()

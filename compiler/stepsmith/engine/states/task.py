@@ -127,12 +127,12 @@ class Attempt:
         for timer in self.timers.values():
             timer.cancel()
         self.timers.clear()
-        if self.token is not None:
-            self.core.attempts[self.token] = None
         if self.visit.close_task == self.close:
             self.visit.close_task = None
         if self.cancel is not None and not self.answered:
-            self.cancel()
+            self.cancel()  # an answer given from within has nobody to go to, and is no error
+        if self.token is not None:
+            self.core.attempts[self.token] = None
 
     def take(self, outcome: TaskOutcome) -> None:
         """What the handler returned, or what it will have returned after so many seconds."""
@@ -145,7 +145,8 @@ class Attempt:
         elif outcome.after > 0:
             self._at(done, "result", partial(self.settle, outcome))
         else:
-            self.settle(outcome)
+            # After whatever else is due now, so that siblings have begun before one that fails at once ends them.
+            core.soon(partial(self.settle, outcome))
 
     def settle(self, outcome: TaskOutcome) -> None:
         """The handler's outcome has come about."""
