@@ -341,6 +341,8 @@ def _environment() -> DataEnvironment:
     environment.tests |= TESTS
     environment.globals |= {"range": lambda *bounds: list(range(*bounds))}
     environment.globals |= {"len": FILTERS["length"], "str": FILTERS["string"], "bool": lambda v: bool(real(v))}
+    environment.globals |= {name: environment.filters[name] for name in ("sum", "list", "round")}
+    environment.globals |= {"sorted": sorted, "min": min, "max": max}
     environment.globals |= {"abs": FILTERS["abs"], "any": lambda v: any(real(v)), "all": lambda v: all(real(v))}
     return environment
 

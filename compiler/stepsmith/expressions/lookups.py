@@ -12,6 +12,7 @@ from stepsmith.expressions.types import (
     ANY,
     TEXT,
     ListType,
+    NumberType,
     ObjectType,
     TextType,
     Type,
@@ -94,7 +95,10 @@ def item_of(at: Place, key: Value, source: str) -> Place:
         raise mismatch(f"{base.label} is {describe(base.type)}, its properties have names", "write x['name']")
     if key.only("string") and not kinds(base.type) & {"object"}:
         raise Refused("unknown-property", f"{base.label} is {describe(base.type)} and has no properties", "write x[0]")
-    if isinstance(base.type, ListType) and key.simple and key.only("number"):
+    whole = isinstance(key.type, NumberType) and key.type.integer
+    if key.simple and key.only("number") and not whole and key.code.text.lstrip("-")[:1].isdigit():
+        raise mismatch("the index of a list is a whole number")
+    if isinstance(base.type, ListType) and key.simple and whole:
         code = j.index(base.code, key.code)
     elif kinds(base.type) == {"object"} and key.only("string"):
         code = j.call("lookup", base.code, key.code)
