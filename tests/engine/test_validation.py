@@ -273,8 +273,8 @@ def test_every_problem_is_reported() -> None:
             "not a definition",
             Problem(
                 "INVALID_JSON_DESCRIPTION",
-                "Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or "
-                "'false')\n at [Source: (String)\"not a definition\"; line: 1, column: 4]",
+                "Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' "
+                "or 'false')\n at [Source: (String)\"not a definition\"; line: 1, column: 4]",
                 '[Source: (String)"not a definition"; line: 1, column: 4]',
             ),
         ),

@@ -33,7 +33,7 @@ def check_names(names: Iterator[tuple[str, str]], report: Report) -> None:
 
 
 def check_transitions(graph: Mapping[str, Json], location: str, report: Report) -> None:
-    """Targets exist, every state can be reached, and some state ends the graph."""
+    """Targets exist, every state can be reached, and some state ends the graph (said only if all else is in order)."""
     states = graph.get("States")
     if not isinstance(states, Mapping):
         return
@@ -51,7 +51,8 @@ def check_transitions(graph: Mapping[str, Json], location: str, report: Report) 
     for name in states:
         if reached and name not in reached:
             report(TRANSITION, f'State "{name}" is not reachable.', f"{location}/States/{name}")
-    if not any(_ends(state) for state in states.values()):
+    closed = all(any(True for _ in _targets(state)) for state in states.values()) and reached <= states.keys()
+    if closed and not any(_ends(state) for state in states.values()):
         report(TERMINAL, "No state ends the machine: a Succeed, a Fail or an 'End' is required", location or "/")
 
 
@@ -75,10 +76,10 @@ def _reachable(states: Mapping[str, Json], start: str) -> set[str]:
     work = [start]
     while work:
         name = work.pop()
-        if name in found or name not in states:
+        if name in found:
             continue
         found.add(name)
-        work.extend(target for _, target in _targets(states[name]))
+        work.extend(target for _, target in _targets(states.get(name)))
     return found
 
 
