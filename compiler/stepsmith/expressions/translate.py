@@ -426,20 +426,24 @@ class Translator:
         """`and` and `or` as values give one of their operands, as in Python."""
         is_and = isinstance(node, nodes.And)
         scope = self._scope
-        left = self.value(node.left)
-        self._scope = narrow_by(scope, node.left, is_and)
-        right = self.value(node.right)
+        operands: list[Value] = []
+        for part in self._flattened(node):
+            operands.append(self.value(part))
+            self._scope = narrow_by(self._scope, part, is_and)
         self._scope = scope
-        if left.only("boolean") and right.only("boolean"):
-            return v.boolean(j.chain("and" if is_and else "or", [left.code, right.code]), left, right)
-        bindings: list[tuple[str, j.Code]] = []
-        kept = left
-        if not left.simple:
-            name = self.fresh()
-            bindings.append((name, left.code))
-            kept = replace(left, code=j.variable(name), simple=True)
-        chosen = v.either(kept, right, kept) if is_and else v.either(kept, kept, right)
-        return replace(chosen, code=j.block(bindings, chosen.code), total=left.total and right.total)
+        if all(operand.only("boolean") for operand in operands):
+            return v.boolean(j.chain("and" if is_and else "or", [each.code for each in operands]), *operands)
+        result = operands[-1]
+        for operand in reversed(operands[:-1]):
+            bindings: list[tuple[str, j.Code]] = []
+            kept = operand
+            if not operand.simple:
+                name = self.fresh()
+                bindings.append((name, operand.code))
+                kept = replace(operand, code=j.variable(name), simple=True)
+            chosen = v.either(kept, result, kept) if is_and else v.either(kept, kept, result)
+            result = replace(chosen, code=j.block(bindings, chosen.code), total=operand.total and result.total)
+        return result
 
     def _compare(self, node: nodes.Compare) -> Value:
         operands = [node.expr, *(operand.expr for operand in node.ops)]
