@@ -1,8 +1,8 @@
 """The history of runs: what was run, which steps it took, how each ended.
 
 `records` and `store` say what a record and a store are; `dynamodb` and `local` keep records. `steps` writes what
-handlers tell, `runs` (in the Lambda of `recorder`) what Step Functions tells. `visits`, `origins`, `rebuild` and
-`ending` read a run out of its execution's own history; `result` shows it.
+handlers tell and `reader` gives it back to actions; `runs`, in the Lambda of `recorder`, writes what Step Functions
+tells. `visits`, `origins`, `rebuild` and `ending` read a run out of its execution's own history; `result` shows it.
 This file imports nothing else until it is asked, so that a command or a handler pays only for what it uses.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stepsmith_functions.history.steps import DynamoStepRecorder, HistoryReader
+    from stepsmith_functions.history.reader import HistoryReader
+    from stepsmith_functions.history.steps import DynamoStepRecorder
 
 
 def recorder_for_steps() -> DynamoStepRecorder:

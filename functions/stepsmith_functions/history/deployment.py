@@ -4,20 +4,24 @@
     DATA_BUCKET     the bucket for large values
     HISTORY_DAYS    how long runs may be read after their end; 90 without it
 
-The only module of the history that reads the environment and takes boto3's clients.
+Besides the Lambda of `recorder`, the only module of the history that reads the environment and takes boto3's
+clients.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from stepsmith_functions.history.dynamodb import DynamoRunStore
 from stepsmith_functions.history.objects import S3Values
 from stepsmith_functions.history.retrying import Backoff
-from stepsmith_functions.history.steps import DynamoStepRecorder, HistoryReader
+from stepsmith_functions.history.steps import DynamoStepRecorder
 from stepsmith_functions.runtime import clients
+
+if TYPE_CHECKING:  # most handlers write a step and read nothing
+    from stepsmith_functions.history.dynamodb import DynamoRunStore
+    from stepsmith_functions.history.reader import HistoryReader
 
 DEFAULT_DAYS: Final = 90
 _PATIENCE_OF_A_STEP: Final = Backoff(attempts=4, base=0.05, cap=0.4)
@@ -34,6 +38,8 @@ def keep_days(environment: Mapping[str, str] = os.environ) -> int:
 
 def run_store(environment: Mapping[str, str] = os.environ, *, backoff: Backoff | None = None) -> DynamoRunStore:
     """The store of the deployment's runs. Raises KeyError when a variable is absent."""
+    from stepsmith_functions.history.dynamodb import DynamoRunStore
+
     shared = clients.of_process()
     return DynamoRunStore(
         shared.get("dynamodb"),
@@ -58,6 +64,8 @@ def step_recorder(environment: Mapping[str, str] = os.environ) -> DynamoStepReco
 
 def history_reader(environment: Mapping[str, str] = os.environ) -> HistoryReader:
     """What actions read their run's steps from. Raises KeyError when a variable is absent."""
+    from stepsmith_functions.history.reader import HistoryReader
+
     return HistoryReader(run_store(environment))
 
 

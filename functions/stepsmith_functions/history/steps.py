@@ -1,4 +1,4 @@
-"""What handlers tell of their steps, kept in DynamoDB; and what actions read back.
+"""What handlers tell of their steps, kept in DynamoDB.
 
 Each attempt makes two writes, both to the one item of its step. An attempt is known by the moment it began,
 `attempt_started`, which its end repeats. So a write that arrives twice changes nothing, an end whose start
@@ -9,19 +9,12 @@ block) goes on counting attempts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
-
-from pydantic import JsonValue
-
-from stepsmith_functions.history.dynamodb import DynamoClient, Update
 from stepsmith_functions.history.items import TTL_ATTRIBUTE, Attribute, ItemWriter, step_key
-from stepsmith_functions.history.records import StepRecord, StepStatus
-from stepsmith_functions.history.result import steps_in_order, undone
+from stepsmith_functions.history.records import StepStatus
 from stepsmith_functions.history.retrying import Backoff, ConditionFailedError
-from stepsmith_functions.history.store import RunStore, all_steps
-from stepsmith_functions.history.values import StoredValue, ValueStore, to_stamp, to_text
-from stepsmith_functions.runtime.recording import RecordedStep, StepEnd, StepError, StepStart
+from stepsmith_functions.history.updates import DynamoClient, Update
+from stepsmith_functions.history.values import ValueStore, to_stamp, to_text
+from stepsmith_functions.runtime.recording import StepEnd, StepStart
 
 _VALUE_ATTRIBUTES = ("params", "params_at", "output", "output_at")
 
@@ -133,28 +126,3 @@ class DynamoStepRecorder:
         except ConditionFailedError:
             return False
         return True
-
-
-class HistoryReader:
-    """A `runtime.recording.RunReader` over any store."""
-
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
-
-    def steps_of_run(self, run_id: str) -> Sequence[RecordedStep]:
-        """The steps of a run in the order in which they started. Raises HistoryError when the store fails."""
-        return [self._read(step) for step in undone(steps_in_order(all_steps(self._store, run_id)))]
-
-    def _read(self, step: StepRecord) -> RecordedStep:
-        output = self._store.load(step.output) if isinstance(step.output, StoredValue) else step.output
-        return RecordedStep(
-            step_id=step.step_id,
-            path=step.path,
-            action=step.action or "",
-            status=step.status.value,
-            attempts=step.attempts,
-            started_at=step.started_at,
-            ended_at=step.ended_at,
-            output=cast(JsonValue, output),
-            error=StepError(step.error.type, step.error.message) if step.error else None,
-        )

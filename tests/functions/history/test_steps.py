@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError
 from stepsmith_functions import history
 from stepsmith_functions.history.dynamodb import DynamoRunStore
 from stepsmith_functions.history.objects import S3Values
+from stepsmith_functions.history.reader import HistoryReader
 from stepsmith_functions.history.records import StepRecord, StepStatus
 from stepsmith_functions.history.retrying import Backoff
-from stepsmith_functions.history.steps import DynamoStepRecorder, HistoryReader
+from stepsmith_functions.history.steps import DynamoStepRecorder
 from stepsmith_functions.history.store import HistoryThrottledError, all_steps
 from stepsmith_functions.history.values import StoredValue
 from stepsmith_functions.runtime import clients
