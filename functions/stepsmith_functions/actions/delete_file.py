@@ -66,7 +66,7 @@ def _delete_object(item: S3Object, context: ActionContext) -> None:
     client = context.clients.get("s3")
     found = s3.head(client, item)
     if found is None:
-        raise FileMissing("there is no such object")
+        raise FileMissing(f"there is no {item.uri}")
     s3.delete_exactly(client, item, found["ETag"], found.get("VersionId"))
 
 
@@ -74,7 +74,7 @@ def _delete_local(path: str, context: ActionContext) -> None:
     place = files.place_of(path, context.settings.file_roots)
     if place.parts[:1] == local.LEDGER:
         raise AlreadyQuarantined("the file is inside the quarantine")
-    with files.folder(place.root, place.folder) as parent:
+    with files.writing(), files.folder(place.root, place.folder) as parent:
         with files.regular_file(parent, place.name) as found:
             info = os.fstat(found)
         files.remove(parent, place.name, info)

@@ -103,7 +103,7 @@ def folder(root: str, parts: tuple[str, ...], *, create: bool = False) -> Iterat
                 os.close(descriptor)
                 descriptor = inner
         except OSError as error:
-            raise _refusal(error) from None
+            raise _refusal(error, "/".join(parts) or root) from None
         yield descriptor
     finally:
         if descriptor >= 0:
@@ -119,21 +119,32 @@ def regular_file(parent: int, name: str) -> Iterator[int]:
     try:
         descriptor = os.open(name, _FILE, dir_fd=parent)
     except OSError as error:
-        raise _refusal(error) from None
+        raise _refusal(error, name) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise PathNotAllowed("the path is no regular file")
+            raise PathNotAllowed(f"{name!r} is no regular file")
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _refusal(error: OSError) -> PathNotAllowed | FileMissing:
+def _refusal(error: OSError, name: str) -> PathNotAllowed | FileMissing:
     if error.errno == errno.ENOENT:
-        return FileMissing("there is no such file")
+        return FileMissing(f"there is no {name!r}")
     if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
-        return PathNotAllowed("the path leads through a symlink or a file")
-    return PathNotAllowed(f"the path cannot be opened ({errno.errorcode.get(error.errno or 0, 'unknown')})")
+        return PathNotAllowed(f"{name!r} is or leads through a symlink or a file")
+    return PathNotAllowed(f"{name!r} cannot be opened ({errno.errorcode.get(error.errno or 0, 'unknown')})")
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """A block that changes folders. Raises PathNotAllowed where the function's user may not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise PathNotAllowed(f"the folder cannot be written ({errno.errorcode[error.errno]})") from None
 
 
 def sha256_of(descriptor: int) -> str:

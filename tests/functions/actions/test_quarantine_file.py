@@ -179,6 +179,16 @@ def test_a_missing_file(world: Any, root: Path) -> None:
     assert [end.error.type for end in world.history.ends] == ["FileMissing", "FileMissing"]
 
 
+def test_a_folder_that_cannot_be_written(world: Any, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(files, "write_atomically", refuse)
+    with pytest.raises(PathNotAllowed, match="EROFS"):
+        quarantine(world, sample)
+    assert sample.exists()
+
+
 def test_a_second_name_of_the_file_is_neither_locked_nor_lost(world: Any, root: Path, sample: Path) -> None:
     os.link(sample, root / "second")
     result = quarantine(world, sample)

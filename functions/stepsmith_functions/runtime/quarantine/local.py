@@ -42,6 +42,7 @@ def put(place: Place, directory: str | None, context: ActionContext) -> FileMani
         raise AlreadyQuarantined("the path is inside the quarantine")
     identity = quarantine_id("file", place.path, context)
     with (
+        files.writing(),
         files.folder(place.root, LEDGER, create=True) as ledger,
         files.folder(store.root, store.parts, create=True) as kept,
     ):
@@ -90,6 +91,7 @@ def _taken_back(manifest: FileManifest, ledger: int, context: ActionContext) -> 
     place = files.place_of(manifest.origin, context.settings.file_roots)
     files.place_of(os.path.join(manifest.store_root, *manifest.store_parts, "x"), context.settings.file_roots)
     with (
+        files.writing(),
         files.folder(manifest.store_root, manifest.store_parts) as kept,
         files.folder(place.root, place.folder, create=True) as parent,
     ):
@@ -154,7 +156,7 @@ def _move(parent: int, name: str, source: int, kept: int, identity: str) -> bool
             os.rename(name, identity, src_dir_fd=parent, dst_dir_fd=kept)
         except OSError as error:
             if error.errno == errno.ENOENT:
-                raise FileMissing("there is no such file") from None
+                raise FileMissing(f"there is no {name!r}") from None
             if error.errno != errno.EXDEV:
                 raise PathNotAllowed(f"the file cannot be moved ({error.strerror})") from None
         else:

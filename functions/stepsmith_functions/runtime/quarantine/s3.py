@@ -52,7 +52,7 @@ def put(source: S3Object, directory: str | None, context: ActionContext) -> Obje
         manifest = own
     elif found is None:
         _refuse_quarantined(client, bucket, indexed)
-        raise FileMissing("there is no such object")
+        raise FileMissing(f"there is no {source.uri}")
     else:
         kept = S3Object(bucket, _key(directory, identity))
         manifest = _copied(client, source, found, kept, identity, context)
