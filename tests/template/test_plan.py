@@ -113,6 +113,19 @@ def test_a_machine_may_invoke_exactly_its_functions():
     }
 
 
+def test_values_that_are_set_at_deployment_come_from_parameters():
+    base = BASE.replace("Parameters:\n", "Parameters:\n  EnvApiUrl: {Type: String}\n")
+    workflow = Workflow(name="order", steps=(), span=SPAN, name_span=SPAN)
+    item = Deployable(workflow, (), "workflows/order.yaml", "order.asl.json", environment=("API_URL",))
+    assert planned([item], base=base)["OrderMachine"]["Properties"]["DefinitionSubstitutions"] == {
+        "Partition": "Ref AWS::Partition",
+        "EnvApiUrl": "Ref EnvApiUrl",
+    }
+    assert problems([item]) == [
+        ("template-missing", "the template has no EnvApiUrl, which the generated OrderMachine refers to")
+    ]
+
+
 def test_a_machine_is_named_published_logged_and_tagged():
     machine = planned([deployable(version="1.0", type=WorkflowType.STANDARD)])["OrderMachine"]
     assert machine["Metadata"]["Stepsmith"]["Source"] == "workflows/order.yaml"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from stepsmith.diagnostics import Diagnostics
+from stepsmith.lowering.codes import environment_key
 from stepsmith.model.workflow import ApiTrigger, EventTrigger, ScheduleTrigger, Workflow, WorkflowType
 from stepsmith.source import Span
 from stepsmith.template.cloudformation import Value, get_att, ref, sub
@@ -50,6 +51,8 @@ class Deployable:
     source: str
     definition: str
     """The file of its compiled definition."""
+    environment: tuple[str, ...] = ()
+    """Names of the values that its expressions read as `env.NAME`; the template's parameters set them."""
 
     @property
     def machine_id(self) -> str:
@@ -99,6 +102,7 @@ def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
     }
     statements = [invoke, _LOG_DELIVERY] if item.functions else [_LOG_DELIVERY]
     substitutions: dict[str, Value] = {"Partition": ref("AWS::Partition")}
+    substitutions |= {key: ref(key) for key in map(environment_key, item.environment)}
     substitutions |= {function: get_att(function) for function in item.functions}
     properties: dict[str, Value] = {
         # No name of a stack has an underscore, so this stack's machines can be told apart by their prefix.
