@@ -1,0 +1,105 @@
+"""Runs a random program by the reference and on the engine, and says where they differ."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from stepsmith.engine import Engine, Execution, Status, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, validate
+from tests.compiler.strategies import Program
+from tests.expressions.oracle import OracleError
+from tests.semantics.reference import SECOND, Call, Interpreter, Outcome
+from tests.support.machines import CATALOG
+
+
+@dataclass(frozen=True)
+class Difference:
+    what: str
+    reference: Any
+    engine: Any
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  reference: {self.reference}\n  engine:    {self.engine}"
+
+
+class FullJitter(random.Random):
+    """Back-off without chance: jitter counts as none."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+def compare(program: Program) -> Difference | None:
+    """The first difference, None where all agree. Raises Ambiguous where the language leaves the order open."""
+    assert program.compilation.workflow is not None
+    assert program.compilation.asl is not None
+    problems = validate(program.compilation.asl)
+    if problems:
+        return Difference("AWS would refuse the definition", None, [str(problem) for problem in problems])
+    try:
+        expected = Interpreter(program.compilation.workflow, CATALOG, program.given, program.script).run()
+    except OracleError as error:
+        expected = Outcome("failed", error="an expression that the checks accepted", message=str(error))
+    execution, calls = on_engine(program)
+    status = {Status.SUCCEEDED: "succeeded", Status.FAILED: "failed"}[execution.status]
+    assert execution.stopped is not None
+    if expected.status != status or expected.error != execution.error:
+        cause = f"{execution.error}: {execution.cause}" if execution.error else ""
+        return Difference("status and error", (expected.status, expected.error, expected.message), (status, cause))
+    seen, wanted = sorted(calls, key=_order), sorted(expected.calls, key=_order)
+    if seen != wanted:
+        first = next(at for at in range(len(seen) + 1) if seen[at : at + 1] != wanted[at : at + 1])
+        return Difference(f"call {first}", wanted[first : first + 3], seen[first : first + 3])
+    if status == "succeeded" and not same(expected.output, execution.output):
+        return Difference("output", expected.output, execution.output)
+    if status == "failed" and (expected.message or "") not in (execution.cause or "", _message(execution.cause)):
+        return Difference("message", expected.message, execution.cause)
+    elapsed = round((execution.stopped - execution.started).total_seconds() * SECOND)
+    return None if elapsed == expected.elapsed else Difference("elapsed time", expected.elapsed, elapsed)
+
+
+def on_engine(program: Program) -> tuple[Execution, list[Call]]:
+    calls: list[Call] = []
+
+    def answer(call: TaskCall) -> TaskOutcome:
+        arguments: Any = call.arguments
+        payload = arguments["Payload"]
+        step = payload["step"]
+        now = engine.clock.now() - execution.started
+        calls.append(Call(round(now.total_seconds() * SECOND), step["path"], step["attempt"], payload["params"]))
+        given = program.script(step["id"], step["path"], step["attempt"])
+        if given.error is None:
+            return TaskSucceeded({"StatusCode": 200, "Payload": given.result}, given.after / SECOND)
+        return TaskFailed(given.error, _cause(given.message, given.error), given.after / SECOND)
+
+    engine = Engine(answer, random=FullJitter(0))
+    execution = engine.start(program.compilation.asl or "", program.given, name="run-1")
+    engine.run(execution)
+    return execution, calls
+
+
+def _cause(message: str, error: str) -> str:
+    quoted = message.replace('"', '\\"')
+    return f'{{"errorMessage": "{quoted}", "errorType": "{error}", "stackTrace": []}}'
+
+
+def _message(cause: str | None) -> str | None:
+    start, end = '{"errorMessage": "', '", "errorType"'
+    if cause is None or not cause.startswith(start):
+        return cause
+    return cause[len(start) :].split(end)[0].replace('\\"', '"')
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality of JSON values, in which true is not 1."""
+    match one, other:
+        case dict(), dict():
+            return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+        case list(), list():
+            return len(one) == len(other) and all(map(same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _order(call: Call) -> tuple[int, str, int]:
+    return call.at, call.path, call.attempt

@@ -1,0 +1,425 @@
+"""A reference interpreter of the workflow language: what docs/language.md says, as directly as it can be written.
+
+It walks the steps that the reader made and evaluates expressions with Jinja2. It shares nothing with analysis, lowering
+or the engine, so that agreement with them means something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from stepsmith.catalog import ActionCatalog
+from stepsmith.expressions.tree import Template
+from stepsmith.model.policies import Handler, RetryPolicy, RetryRule, Then
+from stepsmith.model.steps import (
+    ActionStep,
+    Block,
+    FailStep,
+    ForEachStep,
+    ParallelStep,
+    RepeatStep,
+    SetStep,
+    Step,
+    StopStep,
+    SwitchStep,
+    TryStep,
+    WaitStep,
+    walk,
+)
+from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
+from stepsmith.model.workflow import Workflow
+from tests.expressions.oracle import text, value_by_jinja
+from tests.semantics.schedule import Pause, Process, Scheduler, Together
+
+SECOND = 1_000_000
+TRANSIENT = RetryRule(
+    6,
+    2,
+    on=(
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+    ),
+)
+TIMEOUT = "States.Timeout"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one attempt of an action ends: with a result, or with an error and a message, `after` microseconds."""
+
+    after: int
+    result: Any = None
+    error: str | None = None
+    message: str = ""
+
+
+Script = Callable[[str, str, int], Answer]
+"""Answers an attempt, by the step's id, its path and the number of the attempt, from 0."""
+
+
+class Raised(Exception):  # noqa: N818 - the language's word
+    """A step failed."""
+
+    def __init__(self, type_: str, message: str, step: str) -> None:
+        super().__init__(type_, message, step)
+        self.type, self.message, self.step = type_, message, step
+
+    def fields(self, step: str | None = None) -> dict[str, Any]:
+        return {"type": self.type, "message": self.message, "step": step or self.step}
+
+
+class Stopped(Exception):  # noqa: N818 - not an error
+    """A `stop` ended the run."""
+
+    def __init__(self, output: Any) -> None:
+        super().__init__(output)
+        self.output = output
+
+
+@dataclass(frozen=True)
+class Call:
+    """One attempt of an action: when, which, with what."""
+
+    at: int
+    path: str
+    attempt: int
+    params: Any
+
+
+@dataclass
+class Outcome:
+    status: str
+    output: Any = None
+    error: str | None = None
+    message: str | None = None
+    elapsed: int = 0
+    """Microseconds."""
+    calls: list[Call] = field(default_factory=list)
+
+
+@dataclass
+class Scope:
+    """What expressions may read at a place, and the path that steps there have."""
+
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+    path: str = ""
+
+    def private(self, path: str, names: Mapping[str, Any] | None = None) -> Scope:
+        """The scope of a branch or an iteration, which begins with all that is known outside."""
+        return Scope(dict(self.steps), dict(self.variables), {**self.names, **(names or {})}, self.error, path)
+
+    def below(self, step: Step, part: str) -> str:
+        """The path of the steps inside a branch, iteration or round of `step`."""
+        return f"{self.path}.{step.id}{part}" if self.path else f"{step.id}{part}"
+
+
+MISSING = object()
+"""In place of an output: there is none."""
+KEPT = object()
+"""In place of an output: the step has noted itself how it ended."""
+
+
+class Interpreter:
+    def __init__(self, workflow: Workflow, catalog: ActionCatalog, given: Mapping[str, Any], script: Script) -> None:
+        self._workflow = workflow
+        self._catalog = catalog
+        defaults = {item.name: item.default for item in workflow.input or () if item.has_default}
+        self._input = {**defaults, **given}
+        self._script = script
+        self._scheduler = Scheduler((Raised, Stopped))
+        self._calls: list[Call] = []
+
+    def run(self) -> Outcome:
+        try:
+            outcome = Outcome("succeeded", self._scheduler.run(self._whole()))
+        except Stopped as stopped:
+            outcome = Outcome("succeeded", stopped.output)
+        except Raised as raised:
+            outcome = Outcome("failed", error=raised.type, message=raised.message)
+        outcome.elapsed = self._scheduler.now
+        outcome.calls = self._calls
+        return outcome
+
+    def _whole(self) -> Process:
+        scope = Scope()
+        body = self._block(self._workflow.steps, scope)
+        yield from self._finally(body, self._workflow.finally_steps, scope)
+        return self._value(self._workflow.output, scope) if self._workflow.output is not None else None
+
+    # -- blocks and steps -------------------------------------------------------------------------
+
+    def _block(self, block: Block, scope: Scope) -> Process:
+        """Runs the steps in order; returns the output of the last one, `MISSING` where it has none."""
+        for step in block:
+            yield from self._step(step, scope)
+        return scope.steps[block[-1].id].get("output", MISSING) if block else MISSING
+
+    def _step(self, step: Step, scope: Scope) -> Process:
+        if step.condition is not None and not self._true(step.condition, scope):
+            scope.steps[step.id] = {"status": "skipped"}
+            return
+        try:
+            output = yield from self._verb(step, scope)
+        except Raised as raised:
+            scope.steps[step.id] = {"status": "failed", "error": raised.fields(self._shown_step(step, raised))}
+            yield from self._handle(step.on_failure or (), raised, scope, self._shown_step(step, raised))
+            return
+        if output is not KEPT:
+            scope.steps[step.id] = _succeeded(output)
+
+    def _shown_step(self, step: Step, raised: Raised) -> str:
+        """Step Functions does not tell which state inside a Parallel or Map failed, so the block stands for it."""
+        if isinstance(step, ParallelStep | ForEachStep):
+            raised.step = step.id
+        return raised.step
+
+    def _handle(self, handlers: tuple[Handler, ...], raised: Raised, scope: Scope, step: str) -> Process:
+        """Goes on after a failure where a handler says so, else raises it again."""
+        handler = next((item for item in handlers if self._covers(item.errors, raised.type)), None)
+        if handler is None:
+            raise raised
+        outer, scope.error = scope.error, raised.fields(step)
+        try:
+            yield from self._block(handler.steps, scope)
+        finally:
+            scope.error = outer
+        if handler.then is not Then.CONTINUE:
+            raise raised
+
+    def _verb(self, step: Step, scope: Scope) -> Process:
+        match step:
+            case ActionStep():
+                return (yield from self._action(step, scope))
+            case SetStep():
+                scope.variables |= self._value(step.values, scope)
+                return None
+            case WaitStep():
+                seconds = step.seconds
+                if isinstance(seconds, Template):
+                    seconds = self._text(seconds, scope)
+                yield Pause((seconds or 0) * SECOND)
+                return None
+            case StopStep():
+                raise Stopped(self._value(step.result, scope) if step.result is not None else None)
+            case FailStep():
+                raise Raised(step.error, self._value(step.cause, scope), step.id)
+            case SwitchStep():
+                return (yield from self._switch(step, scope))
+            case RepeatStep():
+                return (yield from self._repeat(step, scope))
+            case ParallelStep():
+                return (yield from self._retried(step, lambda: self._parallel(step, scope)))
+            case ForEachStep():
+                return (yield from self._retried(step, lambda: self._for_each(step, scope)))
+            case TryStep():
+                return (yield from self._try(step, scope))
+            case _:
+                assert_never(step)
+
+    def _action(self, step: ActionStep, scope: Scope) -> Process:
+        path = scope.below(step, "")
+        attempts = iter(range(1_000_000))
+
+        def attempt() -> Process:
+            number = next(attempts)
+            self._calls.append(Call(self._scheduler.now, path, number, self._value(step.params, scope)))
+            answer = self._script(step.id, path, number)
+            limit = step.timeout * SECOND if step.timeout is not None else None
+            if limit is not None and answer.after >= limit:
+                yield Pause(limit)
+                raise Raised(TIMEOUT, "", step.id)
+            yield Pause(answer.after)
+            if answer.error is not None:
+                raise Raised(answer.error, answer.message, step.id)
+            return answer.result
+
+        policy = step.retry or self._workflow.retry
+        result = yield from self._attempts(attempt, policy, transient=policy is None or policy.transient)
+        return self._reshaped(step, result, scope)
+
+    def _reshaped(self, step: Step, result: Any, scope: Scope) -> Any:
+        if step.output is None:
+            return result
+        return self._value(step.output, scope, {"output": result})
+
+    def _retried(self, step: ParallelStep | ForEachStep, attempt: Callable[[], Process]) -> Process:
+        return (yield from self._attempts(attempt, step.retry, transient=False))
+
+    def _attempts(self, attempt: Callable[[], Process], policy: RetryPolicy | None, *, transient: bool) -> Process:
+        """Makes attempts as the retry rules say: the first rule that matches an error is the one that counts."""
+        rules = [*([TRANSIENT] if transient else []), *(policy.rules if policy else ())]
+        used = [0] * len(rules)
+        while True:
+            try:
+                return (yield from attempt())
+            except Raised as raised:
+                found = next((at for at, rule in enumerate(rules) if self._covers(rule.on, raised.type)), None)
+                if found is None or used[found] >= rules[found].max_retries:
+                    raise
+                rule = rules[found]
+                delay = rule.delay * rule.backoff ** used[found]
+                delay = min(delay, rule.max_delay) if rule.max_delay is not None else delay
+                used[found] += 1
+                yield Pause(round(delay * SECOND))
+
+    def _switch(self, step: SwitchStep, scope: Scope) -> Process:
+        for case in step.cases:
+            if case.condition is None or self._true(case.condition, scope):
+                return (yield from self._block(case.steps, scope))
+        return MISSING
+
+    def _repeat(self, step: RepeatStep, scope: Scope) -> Process:
+        outer = scope.path
+        inside = [inner.id for inner in walk(step.steps)]
+        output: Any = MISSING
+        number = 0
+
+        def forget() -> None:
+            for name in inside:
+                scope.steps.pop(name, None)
+
+        try:
+            while True:
+                if step.go_on is not None and not self._true(step.go_on, scope):
+                    return output
+                if number == step.most:
+                    raise Raised("RepeatExhausted", f"{step.id} was not done after {step.most} rounds", step.id)
+                if number and step.delay:
+                    yield Pause(step.delay * SECOND)
+                forget()
+                scope.path = outer
+                scope.path = scope.below(step, f"[{number}]")
+                output = yield from self._block(step.steps, scope)
+                number += 1
+                if step.until is not None and self._true(step.until, scope):
+                    return output
+        finally:
+            scope.path = outer
+            forget()
+
+    def _parallel(self, step: ParallelStep, scope: Scope) -> Process:
+        scopes = [
+            scope.private(scope.below(step, f".{item.name}" if step.keyed else f"[{item.name}]"))
+            for item in step.branches
+        ]
+        members = [self._block(item.steps, inner) for item, inner in zip(step.branches, scopes, strict=True)]
+        results = yield Together(members, len(members))
+        outputs = [None if result is MISSING else result for result in results]
+        result: Any = dict(zip([item.name for item in step.branches], outputs, strict=True)) if step.keyed else outputs
+        output = self._reshaped(step, result, scope)
+        for item, inner in zip(step.branches, scopes, strict=True):
+            ran = {each.id for each in walk(item.steps)}
+            scope.steps |= {name: state for name, state in inner.steps.items() if name in ran}
+        return output
+
+    def _for_each(self, step: ForEachStep, scope: Scope) -> Process:
+        items = self._value(step.items, scope)
+        failures = 0
+
+        def one(index: int, item: Any) -> Process:
+            nonlocal failures
+            names = {step.item_name: item, **({step.index_name: index} if step.index_name else {})}
+            inner = scope.private(scope.below(step, f"[{index}]"), names)
+            try:
+                output = yield from self._block(step.steps, inner)
+            except Raised:
+                if not step.tolerate and step.tolerate_percent is None:
+                    raise
+                failures += 1
+                return None
+            return None if output is MISSING else output
+
+        results = yield Together([one(index, item) for index, item in enumerate(items)], step.concurrency)
+        limit = step.tolerate
+        if step.tolerate_percent is not None:
+            limit = len(items) * step.tolerate_percent / 100
+        if failures > limit:
+            raise Raised("ToleranceExceeded", f"more items of {step.id} failed than it tolerates", step.id)
+        return self._reshaped(step, results, scope)
+
+    def _try(self, step: TryStep, scope: Scope) -> Process:
+        def body() -> Process:
+            try:
+                output = yield from self._block(step.steps, scope)
+            except Raised as raised:
+                scope.steps[step.id] = {"status": "failed", "error": raised.fields()}
+                yield from self._handle(step.catch, raised, scope, raised.step)
+            else:
+                scope.steps[step.id] = _succeeded(output)
+
+        yield from self._finally(body(), step.finally_steps, scope)
+        return KEPT
+
+    def _finally(self, body: Process, block: Block, scope: Scope) -> Process:
+        pending: Raised | Stopped | None = None
+        try:
+            yield from body
+        except (Raised, Stopped) as problem:
+            pending = problem
+        try:
+            yield from self._block(block, scope)
+        except Raised as late:
+            if not isinstance(pending, Raised):
+                pending = late
+        if pending is not None:
+            raise pending
+
+    # -- values -----------------------------------------------------------------------------------
+
+    def _true(self, condition: Template, scope: Scope) -> bool:
+        return bool(self._text(condition, scope))
+
+    def _value(self, value: Value, scope: Scope, extra: Mapping[str, Any] | None = None) -> Any:
+        match value:
+            case Literal():
+                return value.value
+            case Templated():
+                return self._text(value.template, scope, extra)
+            case ObjectValue():
+                return {item.key: self._value(item.value, scope, extra) for item in value.fields}
+            case ListValue():
+                return [self._value(item, scope, extra) for item in value.items]
+            case _:
+                assert_never(value)
+
+    def _text(self, template: Template, scope: Scope, extra: Mapping[str, Any] | None = None) -> Any:
+        names: dict[str, Any] = {
+            "input": self._input,
+            "steps": scope.steps,
+            "vars": scope.variables,
+            "run": {"id": "run-1", "workflow": self._workflow.name, "attempt": 1},
+            **({"error": scope.error} if scope.error is not None else {}),
+            **scope.names,
+            **(extra or {}),
+        }
+        parts = [
+            part if isinstance(part, str) else value_by_jinja(part.source.strip(), names) for part in template.parts
+        ]
+        return parts[0] if template.whole else "".join(text(part) for part in parts)
+
+    def _covers(self, names: tuple[str, ...] | None, error: str) -> bool:
+        """Whether a handler or retry for `names` (None: for all) takes an error, by its name or a base class of it."""
+        if names is None or error in names:
+            return True
+        bases = {
+            base
+            for action in self._catalog
+            for declared in action.errors
+            if declared.name == error
+            for base in declared.bases
+        }
+        if "States.TaskFailed" in names and error != TIMEOUT:
+            return True
+        return "States.ALL" in names or bool(bases.intersection(names))
+
+
+def _succeeded(output: Any) -> dict[str, Any]:
+    return {"status": "succeeded", **({} if output is MISSING else {"output": output})}
