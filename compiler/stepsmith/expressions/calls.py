@@ -18,7 +18,7 @@ from stepsmith.expressions.types import NULL, type_of
 from stepsmith.expressions.values import Optional, Refused, Value, constant, needed, truth
 
 if TYPE_CHECKING:
-    from stepsmith.expressions.translate import Translator
+    from stepsmith.expressions.translator import Translator
 
 NOT_CONSTANT = object()
 
