@@ -460,11 +460,11 @@ def _skipped(step: Step) -> str:
 
 
 def _always_yields(step: SwitchStep, ends: list[Point]) -> bool:
-    """Whether some case always runs and each ends in a step that has an output."""
+    """Whether some case always runs and each ends in a step that has an output, or ends the run."""
     if not step.cases or step.cases[-1].condition is not None:
         return False
     return all(
-        case.steps and end.steps[case.steps[-1].id].output.presence is Presence.ALWAYS
+        end.dead or any(presence is Presence.ALWAYS for _, presence in _last(case.steps, end))
         for case, end in zip(step.cases, ends, strict=False)
     )
 

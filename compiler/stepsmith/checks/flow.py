@@ -12,6 +12,7 @@ from stepsmith.model.steps import (
     RepeatStep,
     Step,
     StopStep,
+    TryStep,
     WaitStep,
     handlers_of,
     inner_blocks,
@@ -60,8 +61,11 @@ def _check_stops(context: CheckContext, block: Block, inside: str) -> None:
         around = inside
         if isinstance(step, ParallelStep | ForEachStep):
             around = "parallel" if isinstance(step, ParallelStep) else "for_each"
-        for inner in (*inner_blocks(step), *(handler.steps for handler in handlers_of(step))):
-            _check_stops(context, inner, around)
+        for inner in inner_blocks(step):
+            last = isinstance(step, TryStep) and inner is step.finally_steps
+            _check_stops(context, inner, "finally" if last else around)
+        for handler in handlers_of(step):
+            _check_stops(context, handler.steps, inside)
 
 
 def _check_rounds(context: CheckContext) -> None:

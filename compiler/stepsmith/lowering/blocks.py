@@ -123,10 +123,8 @@ def lower_repeat(context: Context, step: RepeatStep, edge: Edge, point: Point) -
     number = f"${variable}" if step.until is not None else f"${variable} - 1"
     context.frame.path = (*_begun(outer_path, step.id), "[", Number(step.id, number), "]")
     delay = f"{step.id}.delay"
-    back = delay if step.delay and step.until is None else step.id
-    body = context.state_for(context.block(step.steps, Edge(back)))
+    body = context.state_for(context.block(step.steps, Edge(step.id)))
     context.frame.path = outer_path
-    again = delay if step.delay and step.until is not None else body
     if step.delay:
         context.add(
             WaitState(
@@ -134,11 +132,15 @@ def lower_repeat(context: Context, step: RepeatStep, edge: Edge, point: Point) -
                 origin=Origin(Role.HELPER, step.span, step.id),
                 seconds=step.delay,
                 output={},
-                next=body if step.until is not None else step.id,
+                next=body,
             )
         )
     one_more = jsonata.field(jsonata.binary("+", rounds, jsonata.constant(1)).text)
     done, limit = _repeat_tests(context, step, point, variable)
+    at_once: tuple[Rule, ...] = ()
+    if step.delay and step.until is None:
+        first = jsonata.comparison("=", rounds, jsonata.constant(0))
+        at_once = (Rule(jsonata.field(first.text), body, {variable: one_more}),)
     state = ChoiceState(
         name=step.id,
         origin=Origin(
@@ -147,8 +149,9 @@ def lower_repeat(context: Context, step: RepeatStep, edge: Edge, point: Point) -
         rules=(
             Rule(jsonata.field(done), must_go(leave), leave.assign, output={}),
             Rule(jsonata.field(limit), exhausted),
+            *at_once,
         ),
-        default=again,
+        default=delay if step.delay else body,
         assign={variable: one_more},
     )
     context.add(state)

@@ -238,7 +238,8 @@ class Context:
                 raise CannotFold
             assign[self.names.variable(item.key)] = written.json
             after = after.setting(item.key, self.inline(item.value, pending.point, now))
-        return after
+        assign |= self.record(pending.step, {Facet.OUTPUT: None, Facet.STATUS: "succeeded"})
+        return after.ending(pending.step.id, "null", "succeeded")
 
     def _fold_block(self, pending: PendingBlock, now: Place, assign: dict[str, Json]) -> Place:
         output = self._output_code(pending.last, now) if pending.last else None
