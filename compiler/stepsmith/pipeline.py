@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepsmith.analysis.flow import analyse
+from stepsmith.analysis.flow import analyse, output_type
 from stepsmith.asl.origins import Origins
 from stepsmith.asl.states import StateMachine
 from stepsmith.catalog import ActionCatalog
@@ -15,6 +15,8 @@ from stepsmith.dialects import read_workflow
 from stepsmith.emission import definition_text, origins
 from stepsmith.loading import load_document, read_source
 from stepsmith.lowering.machine import lower_workflow
+from stepsmith.model.signature import Siblings, WorkflowSignature
+from stepsmith.model.steps import ChildStep
 from stepsmith.model.workflow import Workflow
 from stepsmith.source import SourceFile
 from stepsmith.verify import verify_machine
@@ -34,22 +36,30 @@ class Compilation:
     """The source map."""
 
 
-def compile_bytes(path: str, data: bytes, catalog: ActionCatalog) -> Compilation:
+def compile_bytes(path: str, data: bytes, catalog: ActionCatalog, siblings: Siblings | None = None) -> Compilation:
     """Compiles the content of a file that people know as `path`."""
     diagnostics = Diagnostics()
     source = read_source(path, data, diagnostics)
-    return compile_workflow(source, catalog, diagnostics) if source else Compilation(diagnostics)
+    return compile_workflow(source, catalog, diagnostics, siblings) if source else Compilation(diagnostics)
 
 
-def compile_workflow(source: SourceFile, catalog: ActionCatalog, diagnostics: Diagnostics | None = None) -> Compilation:
-    """Compiles a text; every problem that can be found is found in one run."""
+def compile_workflow(
+    source: SourceFile,
+    catalog: ActionCatalog,
+    diagnostics: Diagnostics | None = None,
+    siblings: Siblings | None = None,
+) -> Compilation:
+    """Compiles a text; every problem that can be found is found in one run.
+
+    `siblings` are the workflows of the project, for steps that run one; None leaves those steps unchecked.
+    """
     diagnostics = diagnostics if diagnostics is not None else Diagnostics()
     document = load_document(source, diagnostics)
     workflow = read_workflow(document, diagnostics) if document else None
     if workflow is None:
         return Compilation(diagnostics, source)
-    analysis = analyse(workflow, catalog)
-    run_checks(CheckContext(workflow, analysis, catalog, diagnostics))
+    analysis = analyse(workflow, catalog, siblings or {})
+    run_checks(CheckContext(workflow, analysis, catalog, diagnostics, siblings))
     if diagnostics.has_errors:
         return Compilation(diagnostics, source, workflow)
     machine = lower_workflow(workflow, analysis, catalog)
@@ -58,3 +68,18 @@ def compile_workflow(source: SourceFile, catalog: ActionCatalog, diagnostics: Di
     if diagnostics.has_errors:
         return Compilation(diagnostics, source, workflow, machine)
     return Compilation(diagnostics, source, workflow, machine, text, origins(workflow, machine))
+
+
+def read_signature(path: str, data: bytes, catalog: ActionCatalog) -> WorkflowSignature | None:
+    """What other workflows may know of the one in a file; None when too little of it can be read."""
+    diagnostics = Diagnostics()
+    source = read_source(path, data, diagnostics)
+    document = load_document(source, diagnostics) if source else None
+    workflow = read_workflow(document, diagnostics) if document else None
+    if workflow is None:
+        return None
+    analysis = analyse(workflow, catalog, {})
+    children = [step.workflow for step in workflow.every_step() if isinstance(step, ChildStep)]
+    return WorkflowSignature(
+        workflow.name, workflow.type, workflow.input, output_type(workflow, analysis), tuple(dict.fromkeys(children))
+    )

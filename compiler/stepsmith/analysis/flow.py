@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from stepsmith.analysis.facts import (
     HERE,
@@ -31,6 +31,7 @@ from stepsmith.expressions.types import (
     ANY,
     INTEGER,
     NULL,
+    TEXT,
     ListType,
     ObjectType,
     Property,
@@ -40,9 +41,11 @@ from stepsmith.expressions.types import (
     union,
 )
 from stepsmith.model.policies import Handler, Then
+from stepsmith.model.signature import Siblings
 from stepsmith.model.steps import (
     ActionStep,
     Block,
+    ChildStep,
     FailStep,
     ForEachStep,
     ParallelStep,
@@ -58,14 +61,25 @@ from stepsmith.model.steps import (
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
 
+STARTED: Final = ObjectType({"run_id": Property(TEXT)}, closed=True)
+"""The result of a step that starts a workflow and does not wait for it."""
 
-def analyse(workflow: Workflow, catalog: ActionCatalog) -> Analysis:
+
+def analyse(workflow: Workflow, catalog: ActionCatalog, siblings: Siblings) -> Analysis:
     """What is known everywhere in `workflow`. Never fails: what is wrong is taken as unknown, for checks to report."""
-    return _Walk(workflow, catalog).analysis()
+    return _Walk(workflow, catalog, siblings).analysis()
+
+
+def output_type(workflow: Workflow, analysis: Analysis) -> Type:
+    """The type of what the workflow puts out."""
+    if workflow.output is None:
+        return NULL
+    return _Walk(workflow, ActionCatalog(), {}).type_at_end(workflow.output, analysis)
 
 
 class _Walk:
-    def __init__(self, workflow: Workflow, catalog: ActionCatalog) -> None:
+    def __init__(self, workflow: Workflow, catalog: ActionCatalog, siblings: Siblings) -> None:
+        self._siblings = siblings
         self._workflow = workflow
         self._catalog = catalog
         self._points: dict[str, Point] = {}
@@ -108,6 +122,10 @@ class _Walk:
             readers={name: frozenset(who) for name, who in reads.readers.items()},
         )
 
+    def type_at_end(self, value: Value, analysis: Analysis) -> Type:
+        self._outputs = dict(analysis.outputs)
+        return self._type(value, analysis.end, {})
+
     # -- the walk ---------------------------------------------------------------------------------
 
     def _block(self, block: Block, point: Point) -> Point:
@@ -137,6 +155,12 @@ class _Walk:
                 self._use(UseKind.PARAMS, step.params, point, step)
                 action = self._catalog.get(step.action)
                 return self._after(step, point, action.result_type if action else ANY)
+            case ChildStep():
+                self._use(UseKind.PARAMS, step.params, point, step)
+                child = self._siblings.get(step.workflow)
+                return self._after(
+                    step, point, child.output if child and step.waits else ANY if step.waits else STARTED
+                )
             case SetStep():
                 return self._set(step, point)
             case WaitStep():

@@ -18,3 +18,8 @@ FUNCTIONS: Final = frozenset(_NAMES.split())
 RESERVED_VARIABLES: Final = FUNCTIONS | {"states"}
 LONGEST_VARIABLE: Final = 80
 LONGEST_STATE: Final = 80
+
+
+def machine_id(workflow: str) -> str:
+    """The logical id of a workflow's state machine in the template."""
+    return "".join(word.capitalize() for word in workflow.split("-")) + "Machine"

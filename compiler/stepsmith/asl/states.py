@@ -233,5 +233,7 @@ class StateMachine:
     """Seconds."""
     environment: tuple[str, ...] = ()
     """Names of the values that are set at deployment; each is a `${…}` substitution in the definition."""
+    machines: tuple[str, ...] = ()
+    """Logical ids of the state machines that it starts, likewise."""
     functions: tuple[str, ...] = ()
     """Logical ids of the Lambda functions it invokes; each is a `${…}` substitution in the definition."""

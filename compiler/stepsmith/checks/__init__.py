@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stepsmith.checks.actions import check_actions
+from stepsmith.checks.children import check_children
 from stepsmith.checks.context import CheckContext
 from stepsmith.checks.errors import check_error_names
 from stepsmith.checks.expressions import check_expressions
@@ -22,6 +23,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     check_flow,
     check_expressions,
     check_params,
+    check_children,
     check_error_names,
     check_secrets,
     check_environment,

@@ -10,6 +10,7 @@ from stepsmith.analysis.scopes import NoCodes, build_scope
 from stepsmith.catalog import ActionCatalog
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.expressions.scope import Binding, Scope
+from stepsmith.model.signature import Siblings
 from stepsmith.model.workflow import Workflow
 
 
@@ -21,6 +22,8 @@ class CheckContext:
     analysis: Analysis
     catalog: ActionCatalog
     diagnostics: Diagnostics
+    siblings: Siblings | None = None
+    """The workflows of the project; None when nothing is known of them."""
 
     def scope(self, point: Point, extra: Mapping[str, Binding] | None = None) -> Scope:
         return build_scope(self.workflow, self.analysis, point, NoCodes(), extra)

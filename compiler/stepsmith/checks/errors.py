@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stepsmith.checks.context import CheckContext
 from stepsmith.diagnostics import did_you_mean, one_of
-from stepsmith.model.steps import ActionStep, Step
+from stepsmith.model.steps import ActionStep, ChildStep, Step
 from stepsmith.source import Span
 
 SERVICE_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
@@ -21,6 +21,8 @@ UNRETRIABLE = ("States.ALL", "States.QueryEvaluationError")
 
 def check_error_names(context: CheckContext) -> None:
     for step in context.workflow.every_step():
+        if isinstance(step, ChildStep):
+            _check_child_retry(context, step)
         if not isinstance(step, ActionStep):
             continue
         action = context.catalog.get(step.action)
@@ -50,6 +52,17 @@ def check_error_names(context: CheckContext) -> None:
                     span,
                     did_you_mean(name, known, help_text),
                 )
+
+
+def _check_child_retry(context: CheckContext, step: ChildStep) -> None:
+    for name, span, retried in _listed(step):
+        if retried and not name.startswith(SERVICE_PREFIXES):
+            context.diagnostics.error(
+                "retry-of-child",
+                f"a retry can't tell {name} from the workflow's other errors: Step Functions sees States.TaskFailed",
+                span,
+                "leave `on` out, or retry inside the other workflow",
+            )
 
 
 def _listed(step: Step) -> Iterator[tuple[str, Span, bool]]:

@@ -36,10 +36,10 @@ from stepsmith.lowering.failing import (
     raised_from,
 )
 from stepsmith.lowering.names import LOOP
-from stepsmith.model.policies import RetryPolicy
 from stepsmith.model.steps import (
     ActionStep,
     Block,
+    ChildStep,
     FailStep,
     ForEachStep,
     ParallelStep,
@@ -298,7 +298,7 @@ def _first_state(block: Block) -> str | None:
     if step.condition is not None:
         return f"{step.id}.if"
     match step:
-        case ActionStep() | WaitStep() | SwitchStep():
+        case ActionStep() | ChildStep() | WaitStep() | SwitchStep():
             return step.id
         case FailStep():
             return None
@@ -341,7 +341,7 @@ def _joined(
     after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
     handled = [inner for handler in step.on_failure or () for inner in walk(handler.steps)]
     origin = Origin(Role.BLOCK, step.span, step.id, step.description, folded=after.steps, ways=caught.ways)
-    retry = retriers(_untransient(step.retry), context.catalog)
+    retry = retriers(step.retry, context.catalog, transient=False)
     assign = {
         **context.entry_assign(step.id),
         **context.unrun(handled),
@@ -364,11 +364,6 @@ def _joined(
             assign=assign, output=shown, next=after.next,
         )  # fmt: skip
     return Edge(context.add(state))
-
-
-def _untransient(policy: RetryPolicy | None) -> RetryPolicy:
-    """A block calls no Lambda itself: only what its author asked for is retried."""
-    return RetryPolicy((), transient=False) if policy is None else replace(policy, transient=False)
 
 
 def _tolerance(context: Context, step: ForEachStep, edge: Edge) -> Edge:

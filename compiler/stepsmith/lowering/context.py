@@ -95,6 +95,7 @@ class Context:
     lower: Callable[[Context, Block, Edge], Edge]
     """Lowers a block; steps and blocks hold each other, so each finds the other here."""
     functions: set[str] = field(default_factory=set)
+    machines: set[str] = field(default_factory=set)
     frame: Frame = field(default_factory=Frame)
 
     def block(self, block: Block, edge: Edge) -> Edge:

@@ -30,9 +30,9 @@ EVERY_FAILURE: Final = ("States.TaskFailed", "States.Timeout", "States.Heartbeat
 """Every error of an attempt, but not those of expressions: retrying those would run an action again that succeeded."""
 
 
-def retriers(policy: RetryPolicy | None, catalog: ActionCatalog) -> tuple[Retrier, ...]:
+def retriers(policy: RetryPolicy | None, catalog: ActionCatalog, *, transient: bool = True) -> tuple[Retrier, ...]:
     """The Retry of a Task. Lambda's transient errors come first: of several retriers only the first match counts."""
-    found = [TRANSIENT_RETRIER] if policy is None or policy.transient else []
+    found = [TRANSIENT_RETRIER] if transient and (policy is None or policy.transient) else []
     for rule in policy.rules if policy else ():
         if rule.on is None:
             found.append(NO_RETRY_OF_SUCCESS)
@@ -104,6 +104,26 @@ def error_fields(step_id: str) -> dict[str, Json]:
         "message": jsonata.field(error_message().text),
         "step": step_id,
     }
+
+
+def child_error(step_id: str) -> dict[str, Json]:
+    """The error of a failed child: its cause is the child's description as JSON text (recorded), in which a child that
+    was stopped or timed out has no error of its own."""
+    described = jsonata.variable("child")
+    message = jsonata.steps(described, ["Cause"])
+    lambda_cause = jsonata.call("contains", message, jsonata.regex(r"^\{.*\"errorMessage\".*\}$"))
+    inner = jsonata.call("string", jsonata.steps(jsonata.call("parse", message), ["errorMessage"]))
+    plain = jsonata.conditional(_is_text(message), message, jsonata.constant(""))
+    text = jsonata.conditional(jsonata.chain("and", [_is_text(message), lambda_cause]), inner, plain)
+    error = jsonata.steps(described, ["Error"])
+    timed_out = jsonata.comparison("=", jsonata.steps(described, ["Status"]), jsonata.constant("TIMED_OUT"))
+    otherwise = jsonata.conditional(timed_out, jsonata.constant("States.Timeout"), jsonata.constant("ChildStopped"))
+    name = jsonata.conditional(_is_text(error), error, otherwise)
+
+    def of_child(body: Code) -> str:
+        return jsonata.field(jsonata.block([("child", jsonata.call("parse", _CAUSE))], body).text)
+
+    return {"type": of_child(name), "message": of_child(text), "step": step_id, "cause": of_child(plain)}
 
 
 def _is_text(code: Code) -> Code:

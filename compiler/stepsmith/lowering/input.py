@@ -22,6 +22,9 @@ from stepsmith.schema import Schema, as_schema, show
 RAW: Final = jsonata.verbatim("$states.context.Execution.Input")
 GIVEN: Final = jsonata.variable("given")
 """The input within an expression that reads it often."""
+STARTED_BY: Final = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+"""The key by which Step Functions links a run to the one that started it (developer guide, "Start workflow executions
+from a Task state"); it is never a property of the workflow."""
 CHECK, REFUSED = "workflow.input", "workflow.refused"
 _JSONATA_TYPES: Final = {
     "string": "string",
@@ -86,7 +89,7 @@ def _filled(declared: tuple[InputProperty, ...]) -> Code:
 
 
 def _obeys(declared: tuple[InputProperty, ...]) -> Code:
-    tests = [_is_type(GIVEN, "object"), _no_other_keys(GIVEN, [item.name for item in declared])]
+    tests = [_is_type(GIVEN, "object"), _no_other_keys(GIVEN, [*(item.name for item in declared), STARTED_BY])]
     tests += [_property_obeys(item) for item in declared]
     return jsonata.chain("and", tests)
 
@@ -218,7 +221,7 @@ def _problems(declared: tuple[InputProperty, ...]) -> Code:
     known = f"known: {', '.join(names)}" if names else "none is known"
     parts.append(
         jsonata.conditional(
-            _no_other_keys(GIVEN, names),
+            _no_other_keys(GIVEN, [*names, STARTED_BY]),
             nothing,
             jsonata.constant(f"there is a property that is not declared ({known})"),
         )

@@ -49,4 +49,5 @@ def lower_workflow(workflow: Workflow, analysis: Analysis, catalog: ActionCatalo
         timeout=workflow.timeout,
         environment=tuple(sorted(set(_environment(analysis)))),
         functions=tuple(sorted(context.functions)),
+        machines=tuple(sorted(context.machines)),
     )

@@ -20,6 +20,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template
 from stepsmith.lowering.blocks import lower_for_each, lower_parallel, lower_repeat, lower_switch, lower_try
+from stepsmith.lowering.children import lower_child
 from stepsmith.lowering.choices import markers, ways
 from stepsmith.lowering.codes import Place
 from stepsmith.lowering.context import Context, LoweringError, without_output
@@ -30,6 +31,7 @@ from stepsmith.lowering.params import lower_params
 from stepsmith.model.steps import (
     ActionStep,
     Block,
+    ChildStep,
     FailStep,
     ForEachStep,
     ParallelStep,
@@ -88,6 +90,8 @@ def _verb(context: Context, step: Step, edge: Edge, point: Point) -> Edge:
     match step:
         case ActionStep():
             return _action(context, step, edge, point)
+        case ChildStep():
+            return lower_child(context, step, edge, point)
         case SetStep():
             return Edge(edge.target, (PendingSet(step, point), *edge.pending))
         case WaitStep():

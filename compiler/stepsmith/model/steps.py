@@ -49,6 +49,16 @@ class ActionStep(Common):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChildStep(Common):
+    """Runs another workflow of the project; `waits` for its end, which is the step's."""
+
+    workflow: str
+    workflow_span: Span = field(compare=False, repr=False)
+    params: ObjectValue
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetStep(Common):
     """Sets variables, read as `vars.NAME`. Its values see the variables as they were before the step."""
 
@@ -150,6 +160,7 @@ class TryStep(Common):
 
 Step: TypeAlias = (
     ActionStep
+    | ChildStep
     | SetStep
     | SwitchStep
     | WaitStep
@@ -166,7 +177,7 @@ Block: TypeAlias = tuple[Step, ...]
 def inner_blocks(step: Step) -> tuple[Block, ...]:
     """The lists of steps that stand directly inside `step`'s verb (not those of its handlers)."""
     match step:
-        case ActionStep() | SetStep() | WaitStep() | StopStep() | FailStep():
+        case ActionStep() | ChildStep() | SetStep() | WaitStep() | StopStep() | FailStep():
             return ()
         case SwitchStep():
             return tuple(case.steps for case in step.cases)

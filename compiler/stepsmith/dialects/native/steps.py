@@ -46,6 +46,9 @@ def _step(reader: Reader, node: Node, dash: Span) -> Step | None:
         reader.wrong_shape(node, "a step", "a mapping", "write it as a mapping, such as - action: send_notification")
         return None
     verbs = [entry for entry in node.entries if entry.key in VERBS]
+    if len(verbs) > 1:
+        settings = {name for entry in verbs for name in VERBS[entry.key].settings}
+        verbs = [entry for entry in verbs if entry.key not in settings]
     if len(verbs) != 1:
         _report_verbs(reader, node, verbs)
         for entry in verbs:

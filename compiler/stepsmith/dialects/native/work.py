@@ -8,7 +8,7 @@ from stepsmith.dialects.native.reading import VARIABLE, Reader, describe
 from stepsmith.dialects.native.verbs import Common, Verb
 from stepsmith.document import Entry, MappingNode, ScalarNode
 from stepsmith.expressions.syntax import Template
-from stepsmith.model.steps import ActionStep, FailStep, SetStep, Step, StopStep, WaitStep
+from stepsmith.model.steps import ActionStep, ChildStep, FailStep, SetStep, Step, StopStep, WaitStep
 from stepsmith.model.values import Literal, ObjectValue, Templated
 
 LONGEST_WAIT: Final = 99_999_999
@@ -24,6 +24,20 @@ def _action(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> S
         mapping = reader.mapping(params_node, "params")
         params = reader.object_value(mapping) if mapping else params
     return ActionStep(action=name, action_span=verb.value.span, params=params, **common) if name is not None else None
+
+
+def _workflow(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> Step | None:
+    name = reader.text(verb.value, "workflow")
+    wait = node.get("wait")
+    value = wait.value if isinstance(wait, ScalarNode) else True
+    if not isinstance(value, bool) and wait is not None:
+        reader.wrong_shape(wait, "wait", "true or false")
+    params = ObjectValue((), verb.value.span)
+    if (given := node.get("params")) is not None and (mapping := reader.mapping(given, "params")) is not None:
+        params = reader.object_value(mapping)
+    if name is None:
+        return None
+    return ChildStep(workflow=name, workflow_span=verb.value.span, params=params, waits=value is not False, **common)
 
 
 def _set(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> Step | None:
@@ -113,6 +127,7 @@ PLAIN: Final = ("timeout", "heartbeat", "retry", "on_failure", "output")
 
 WORK_VERBS: Final = {
     "action": Verb(_action, settings=("params",)),
+    "workflow": Verb(_workflow, settings=("params", "wait"), without=("heartbeat",)),
     "set": Verb(_set, without=PLAIN),
     "wait": Verb(_wait, without=PLAIN),
     "stop": Verb(_stop, without=PLAIN),
