@@ -15,7 +15,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.lookups import Place, item_of, property_of
 from stepsmith.expressions.table import REQUIRED, Row
 from stepsmith.expressions.types import NULL, type_of
-from stepsmith.expressions.values import Optional, Refused, Value, constant, needed, truth
+from stepsmith.expressions.values import Maybe, Refused, Value, constant, needed, truth
 
 if TYPE_CHECKING:
     from stepsmith.expressions.translator import Translator
@@ -61,7 +61,7 @@ class Use:
         row: Row,
         name: str,
         node: nodes.Node,
-        subject: nodes.Expr | Value | Optional | None,
+        subject: nodes.Expr | Value | Maybe | None,
         args: Sequence[nodes.Expr],
         keywords: Sequence[nodes.Keyword | nodes.Pair],
     ) -> None:
@@ -115,7 +115,7 @@ class Use:
             match self._subject:
                 case Value():
                     self._value = self._subject
-                case Optional():
+                case Maybe():
                     self._value = self._translator.consumed(self._subject, self._node)
                 case None:
                     raise Refused("filter-argument", f"`{self.name}` needs an argument", self._usage())
@@ -123,12 +123,12 @@ class Use:
                     self._value = self._translator.value(node)
         return self._value
 
-    def maybe(self) -> Optional:
+    def maybe(self) -> Maybe:
         match self._subject:
-            case Optional():
+            case Maybe():
                 return self._subject
             case Value() as value:
-                return Optional(value.code, value.type, self.source(), present=True, simple=value.simple)
+                return Maybe(value.code, value.type, self.source(), present=True, simple=value.simple)
             case None:
                 raise Refused("filter-argument", f"`{self.name}` needs an argument", self._usage())
             case node:
@@ -164,7 +164,7 @@ class Use:
         return self._rest_values
 
     def source(self) -> str:
-        if isinstance(self._subject, Optional):
+        if isinstance(self._subject, Maybe):
             return self._subject.label
         if isinstance(self._subject, nodes.Expr):
             return self._translator.source_of(self._subject)
@@ -173,14 +173,14 @@ class Use:
     def fresh(self) -> str:
         return self._translator.fresh()
 
-    def attribute(self, of: Value, path: Json) -> Optional:
+    def attribute(self, of: Value, path: Json) -> Maybe:
         if isinstance(path, int) and not isinstance(path, bool):
             steps: list[str | int] = [path]
         elif isinstance(path, str) and path:
             steps = [int(step) if step.isdigit() else step for step in path.split(".")]
         else:
             raise Refused("filter-argument", f"`{self.name}`: the attribute must be a quoted name")
-        at = Place(Optional(of.code, of.type, "item", present=True), strict=False)
+        at = Place(Maybe(of.code, of.type, "item", present=True), strict=False)
         for step in steps:
             if isinstance(step, str):
                 at = property_of(at, step)
@@ -194,7 +194,7 @@ class Use:
         inner = Use(self._translator, row, name, self._node, to, arguments, keywords)
         return self._translator.written(inner, self._node)
 
-    def apply_test(self, to: Value | Optional) -> Value:
+    def apply_test(self, to: Value | Maybe) -> Value:
         if not self._rest:
             return truth(to if isinstance(to, Value) else needed(to))
         name, arguments, keywords = self._inner(self.name, "a test")

@@ -17,7 +17,7 @@ from stepsmith.expressions.uses import (
     subject_items,
 )
 from stepsmith.expressions.values import (
-    Optional,
+    Maybe,
     Refused,
     Value,
     either,
@@ -38,7 +38,7 @@ def default(call: Call) -> Value:
     if read.present and not when_false:
         return must_be_there(read)
 
-    def write(read: Optional) -> Value:
+    def write(read: Maybe) -> Value:
         value = Value(read.code, read.type, total=True, simple=True)
         there = j.call("exists", read.code)
         if when_false:
@@ -91,7 +91,7 @@ def _strict(call: Call, name: str) -> Value:
     value = call.subject()
     expect(value, f"{name}()", "number", "string", "boolean")
     number = j.helper(name, value.code)
-    return must_be_there(Optional(number, INTEGER if name == "int" else NUMBER, f"{name} of {call.source()}"))
+    return must_be_there(Maybe(number, INTEGER if name == "int" else NUMBER, f"{name} of {call.source()}"))
 
 
 def round_(call: Call) -> Value:
@@ -205,20 +205,20 @@ def combine(call: Call) -> Value:
     return Value(code, ObjectType(), all(part.total for part in parts))
 
 
-def min_(call: Call) -> Value | Optional:
+def min_(call: Call) -> Value | Maybe:
     return _extreme(call, "min", "<")
 
 
-def max_(call: Call) -> Value | Optional:
+def max_(call: Call) -> Value | Maybe:
     return _extreme(call, "max", ">")
 
 
-def _extreme(call: Call, name: str, operator: str) -> Optional:
+def _extreme(call: Call, name: str, operator: str) -> Maybe:
     found = subject_items(call)
     label = f"the {name}imum of {call.source()}"
     given = call.given("attribute")
     if not given and Value(found.code, item(found)).only("number"):
-        return Optional(j.call(name, found.code), item(found), label, simple=False)
+        return Maybe(j.call(name, found.code), item(found), label, simple=False)
     sensitive = literal_boolean(call, "case_sensitive")
     attribute = by_attribute(call)
 
@@ -232,7 +232,7 @@ def _extreme(call: Call, name: str, operator: str) -> Optional:
     better = j.comparison(operator, key(one[1]).code, key(best[1]).code)
     chosen = j.conditional(better, one[1].code, best[1].code)
     code = j.call("reduce", found.code, j.function([best[0], one[0]], chosen))
-    return Optional(code, item(found), label, simple=False)
+    return Maybe(code, item(found), label, simple=False)
 
 
 def sum_(call: Call) -> Value:
@@ -248,18 +248,18 @@ def sum_(call: Call) -> Value:
     return Value(j.binary("+", total.code, start.code), NUMBER)
 
 
-def first(call: Call) -> Optional:
+def first(call: Call) -> Maybe:
     return _end(call, 0)
 
 
-def last(call: Call) -> Optional:
+def last(call: Call) -> Maybe:
     return _end(call, -1)
 
 
-def _end(call: Call, at: int) -> Optional:
+def _end(call: Call, at: int) -> Maybe:
     found = subject_items(call)
     label = f"the {call.name} item of {call.source()}"
-    return Optional(j.index(found.code, j.constant(at)), item(found), label, simple=False)
+    return Maybe(j.index(found.code, j.constant(at)), item(found), label, simple=False)
 
 
 _LITERAL_NAMES = (optional("key_name", "key", literal=True), optional("value_name", "value", literal=True))

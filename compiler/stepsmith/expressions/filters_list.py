@@ -10,16 +10,18 @@ from stepsmith.expressions.types import ANY, INTEGER, TEXT, ListType, union
 from stepsmith.expressions.uses import (
     by_attribute,
     each,
+    every,
     keeping,
     let,
     literal_boolean,
     literal_integer,
     parameter,
+    some,
     subject_items,
     wrapped,
 )
 from stepsmith.expressions.values import (
-    Optional,
+    Maybe,
     Refused,
     Value,
     boolean,
@@ -126,7 +128,7 @@ def reject(call: Call) -> Value:
 
 def _select(call: Call, wanted: Callable[[Value], Value]) -> Value:
     def test(one: Value) -> Value:
-        read: Value | Optional = one
+        read: Value | Maybe = one
         if call.name in ("selectattr", "rejectattr"):
             read = call.attribute(one, call.literal("attribute"))
         return wanted(call.apply_test(read))
@@ -198,15 +200,11 @@ def _common(call: Call, *, kept: bool) -> Value:
 
 
 def any_(call: Call) -> Value:
-    name, one = parameter(call, item(subject_items(call)))
-    results = j.call("map", subject_items(call).code, j.function([name], truth(one).code))
-    return boolean(j.comparison("in", j.constant(True), results))
+    return boolean(some(call, subject_items(call), truth))
 
 
 def all_(call: Call) -> Value:
-    name, one = parameter(call, item(subject_items(call)))
-    results = j.call("map", subject_items(call).code, j.function([name], truth(one).code))
-    return boolean(j.call("not", j.comparison("in", j.constant(False), results)))
+    return boolean(every(call, subject_items(call), truth))
 
 
 def range_(call: Call) -> Value:

@@ -1,5 +1,5 @@
 """Reading inside values: properties, items, characters. What is read may be missing, so each look-up gives an
-`Optional`."""
+`Maybe`."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from stepsmith.expressions.types import (
     property_names,
     union,
 )
-from stepsmith.expressions.values import Doubt, Optional, Refused, Value, expect, mismatch
+from stepsmith.expressions.values import Doubt, Maybe, Refused, Value, expect, mismatch
 
 _SLUGS = {"step": "unknown-step", "variable": "unknown-variable", "input property": "unknown-input"}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An `Optional` together with what its next step must know: how it is reached, and how to speak of it."""
+    """An `Maybe` together with what its next step must know: how it is reached, and how to speak of it."""
 
-    read: Optional
+    read: Maybe
     strict: bool = True
     noun: str = "property"
     walked: tuple[Code, tuple[str, ...]] | None = None  # base and names so far, where the base's type is unknown
@@ -40,7 +40,7 @@ class Place:
 
 def place(value: Value, label: str) -> Place:
     """A value as the start of look-ups, such as the item of a loop."""
-    return Place(Optional(value.code, value.type, label, present=True, simple=value.simple))
+    return Place(Maybe(value.code, value.type, label, present=True, simple=value.simple))
 
 
 def unknown_member(noun: str, name: str, known: tuple[str, ...], label: str) -> Refused:
@@ -81,7 +81,7 @@ def property_of(at: Place, name: str) -> Place:
     if doubt is None and found.declared and not found.present:
         doubt = Doubt(f"{label} is optional and may be missing", at.strict)
     present = base.present and found.present and kinds(base.type) == {"object"}
-    read = Optional(code, found.type, label, present, doubt, simple=walked is None and base.simple)
+    read = Maybe(code, found.type, label, present, doubt, simple=walked is None and base.simple)
     return Place(read, at.strict, "property", walked)
 
 
@@ -104,7 +104,7 @@ def item_of(at: Place, key: Value, source: str) -> Place:
         code = j.call("lookup", base.code, key.code)
     else:
         code = j.helper("item", base.code, key.code)
-    return Place(Optional(code, _item_type(base.type, key), label, doubt=base.doubt, simple=False), at.strict)
+    return Place(Maybe(code, _item_type(base.type, key), label, doubt=base.doubt, simple=False), at.strict)
 
 
 def _item_type(type_: Type, key: Value) -> Type:

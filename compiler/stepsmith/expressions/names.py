@@ -11,7 +11,7 @@ from stepsmith.expressions import jsonata as j
 from stepsmith.expressions.lookups import Place, unknown_member
 from stepsmith.expressions.scope import Binding, Path, Presence, Scope
 from stepsmith.expressions.tree import chain_of
-from stepsmith.expressions.values import Doubt, Optional, Refused
+from stepsmith.expressions.values import Doubt, Maybe, Refused
 
 
 def binding_of(scope: Scope, node: nodes.Expr) -> tuple[Binding | None, Path]:
@@ -47,7 +47,7 @@ def bound(scope: Scope, binding: Binding, path: Path) -> Place:
     sure = binding.presence is Presence.ALWAYS or path in scope.proven
     doubt = None if sure else Doubt(binding.absent or "it is not always set", binding.strict)
     code = j.verbatim(binding.code)
-    read = Optional(code, binding.type, label, sure, doubt, simple=j.is_path(binding.code))
+    read = Maybe(code, binding.type, label, sure, doubt, simple=j.is_path(binding.code))
     return Place(read, binding.strict, binding.noun)
 
 

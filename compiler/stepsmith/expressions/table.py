@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 from stepsmith.document import Json
 from stepsmith.expressions.jsonata import Code
-from stepsmith.expressions.values import Optional, Value
+from stepsmith.expressions.values import Maybe, Value
 
 
 class Required(Enum):
@@ -51,7 +51,7 @@ class Call(Protocol):
     def subject(self) -> Value:
         """The subject, which must be there."""
 
-    def maybe(self) -> Optional:
+    def maybe(self) -> Maybe:
         """The subject where it may be missing (`default`, `is defined`)."""
 
     def argument(self, name: str) -> Value:
@@ -72,13 +72,13 @@ class Call(Protocol):
     def fresh(self) -> str:
         """A local name that nothing else has."""
 
-    def attribute(self, of: Value, path: Json) -> Optional:
+    def attribute(self, of: Value, path: Json) -> Maybe:
         """The property of an item that an `attribute=` names, dots and indexes included."""
 
     def apply_filter(self, to: Value) -> Value:
         """The filter named by the first argument of `map`, with the remaining arguments."""
 
-    def apply_test(self, to: Value | Optional) -> Value:
+    def apply_test(self, to: Value | Maybe) -> Value:
         """The test named by an argument of `select` and its kin, with the arguments behind; truth without one."""
 
     def bindings(self) -> list[tuple[str, Code]]:
@@ -88,7 +88,7 @@ class Call(Protocol):
         """Reports a warning at this call."""
 
 
-Writer: TypeAlias = Callable[[Call], Value | Optional]
+Writer: TypeAlias = Callable[[Call], Value | Maybe]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from stepsmith.expressions.narrowing import narrow_by
 from stepsmith.expressions.scope import Scope
 from stepsmith.expressions.tree import Expression, chain_of
 from stepsmith.expressions.types import ANY, NULL, describe, type_of
-from stepsmith.expressions.values import Optional, Refused, Value
+from stepsmith.expressions.values import Maybe, Refused, Value
 from stepsmith.source import Span
 
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
@@ -98,7 +98,7 @@ class Translator:
         self._standing[id(stand_in)] = (stand_in, value)
         return stand_in
 
-    def consumed(self, read: Optional, node: nodes.Node) -> Value:
+    def consumed(self, read: Maybe, node: nodes.Node) -> Value:
         """The value of a reference that must be there; says so to the author when it may be missing."""
         self._report_doubt(read, node)
         return v.needed(read)
@@ -123,7 +123,7 @@ class Translator:
             return self._expression.step_span(node)
         return self._expression.span_of(node)
 
-    def _report_doubt(self, read: Optional, node: nodes.Node) -> None:
+    def _report_doubt(self, read: Maybe, node: nodes.Node) -> None:
         if read.doubt is None:
             return
         report = self._diagnostics.error if read.doubt.strict else self._diagnostics.warning
@@ -142,7 +142,7 @@ class Translator:
             return self._value(node)
         return _BROKEN
 
-    def optional(self, node: nodes.Expr) -> Optional:
+    def optional(self, node: nodes.Expr) -> Maybe:
         """What a node reads, where it may be missing."""
         match node:
             case nodes.Name() | nodes.Getattr() | nodes.Getitem() if not self._is_slice(node):
@@ -150,12 +150,12 @@ class Translator:
             case nodes.Filter(name="first" | "last" | "min" | "max"):
                 result = self._use_of_filter(node)
                 written = result._row.write(result)
-                if isinstance(written, Optional):
+                if isinstance(written, Maybe):
                     return written
-                return Optional(written.code, written.type, self.source_of(node), present=True)
+                return Maybe(written.code, written.type, self.source_of(node), present=True)
             case _:
                 value = self.value(node)
-                return Optional(value.code, value.type, self.source_of(node), present=True, simple=value.simple)
+                return Maybe(value.code, value.type, self.source_of(node), present=True, simple=value.simple)
 
     @staticmethod
     def _is_slice(node: nodes.Expr) -> bool:
@@ -244,7 +244,7 @@ class Translator:
         match node:
             case nodes.Name() if id(node) in self._standing:
                 _, value = self._standing[id(node)]
-                return Place(Optional(value.code, value.type, "the value", present=True))
+                return Place(Maybe(value.code, value.type, "the value", present=True))
             case nodes.Name() | nodes.Getattr() | nodes.Getitem():
                 binding, path = binding_of(self._scope, node)
                 if binding is not None:
@@ -269,7 +269,7 @@ class Translator:
         if isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem) and not self._is_slice(node):
             with self._reporting(node):
                 return self._place(node)
-            return Place(Optional(_BROKEN.code, ANY, "the value", present=True))
+            return Place(Maybe(_BROKEN.code, ANY, "the value", present=True))
         read = self.optional(node)
         return Place(read)
 

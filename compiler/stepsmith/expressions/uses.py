@@ -9,7 +9,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.table import Call
 from stepsmith.expressions.types import ListType, TextType, Type
 from stepsmith.expressions.values import (
-    Optional,
+    Maybe,
     Refused,
     Value,
     as_text,
@@ -29,12 +29,12 @@ def let(call: Call, value: Value, body: Callable[[Value], Value]) -> Value:
     return Value(j.block([(name, value.code)], result.code), result.type, result.total and value.total)
 
 
-def let_maybe(call: Call, read: Optional, body: Callable[[Optional], Value]) -> Value:
+def let_maybe(call: Call, read: Maybe, body: Callable[[Maybe], Value]) -> Value:
     """`let` for what may be undefined."""
     if read.simple:
         return body(read)
     name = call.fresh()
-    bound = Optional(j.variable(name), read.type, read.label, read.present, read.doubt)
+    bound = Maybe(j.variable(name), read.type, read.label, read.present, read.doubt)
     result = body(bound)
     return Value(j.block([(name, read.code)], result.code), result.type)
 

@@ -2,13 +2,13 @@
 
 Each operation here chooses the short form of JSONata where the type allows it, and the form that asks at run time
 where it does not. The invariant throughout: the code of a `Value` yields a value or raises, never JSONata's
-undefined, which would pass in silence; only the code of an `Optional` may be undefined.
+undefined, which would pass in silence; only the code of an `Maybe` may be undefined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stepsmith.expressions import jsonata as j
 from stepsmith.expressions.jsonata import Code
@@ -72,7 +72,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Optional:
+class Maybe:
     """Code that yields a value or is undefined. `present`: known never to be undefined."""
 
     code: Code
@@ -81,14 +81,13 @@ class Optional:
     present: bool = False
     doubt: Doubt | None = None
     simple: bool = True
-    missing: str = ""  # said instead of "… is not defined", for what is no reference (`first` of an empty list)
 
 
 def constant(value: str | int | float | bool | None, type_: Type) -> Value:
     return Value(j.constant(value), type_, total=True, simple=True)
 
 
-def needed(reference: Optional) -> Value:
+def needed(reference: Maybe) -> Value:
     """The value of a reference that must be there: at run time a missing one fails and says its name."""
     if reference.present:
         return Value(reference.code, reference.type, total=True, simple=reference.simple)
@@ -341,7 +340,3 @@ def without_null(type_: Type) -> Type:
     if not members:
         return type_
     return union(*(m for m in members if kinds(m) != {"null"}))
-
-
-def widened(value: Value, code: Code, type_: Type) -> Value:
-    return replace(value, code=code, type=type_)
