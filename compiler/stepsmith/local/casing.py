@@ -12,21 +12,36 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 JAVA_TO_BOTO: Final[Mapping[str, str]] = {
+    "applicationdiscovery": "discovery",
     "cloudwatchlogs": "logs",
     "cognitoidentityprovider": "cognito-idp",
-    "cognitoidentity": "cognito-identity",
+    "costandusagereport": "cur",
     "costexplorer": "ce",
     "databasemigration": "dms",
     "directory": "ds",
+    "directoryservicedata": "ds-data",
     "elasticloadbalancing": "elb",
     "elasticloadbalancingv2": "elbv2",
+    "elasticsearch": "es",
     "eventbridge": "events",
-    "applicationautoscaling": "application-autoscaling",
+    "iotdataplane": "iot-data",
+    "iotjobsdataplane": "iot-jobs-data",
+    "lexmodelbuilding": "lex-models",
+    "lexmodelsv2": "lexv2-models",
+    "lexruntimev2": "lexv2-runtime",
+    "marketplacemetering": "meteringmarketplace",
+    "migrationhub": "mgh",
+    "pinpointsmsvoice": "sms-voice",
+    "serverlessapplicationrepository": "serverlessrepo",
     "sfn": "stepfunctions",
-    "ses": "ses",
-    "sesv2": "sesv2",
+    "simpledb": "sdb",
 }
-"""Java package names that are no spelling of boto3's own name for the service."""
+"""Java package names that are no spelling of boto3's own name for the service: all that follow from the service ids of
+botocore 1.44.5 by the naming rules of the AWS SDK for Java 2."""
+_BOTO_TO_JAVA: Final = {boto: java for java, boto in JAVA_TO_BOTO.items()}
+
+SDK_MEMBERS: Final[Mapping[str, str]] = {"NULL": "Nul", "Equals": "EqualsValue"}
+"""Members whose names Java could not use (`EqualsValue` is documented; `Nul` is the AWS SDK for Java 2's)."""
 
 OPTIMISED: Final[Mapping[str, tuple[str, str, str]]] = {
     "dynamodb": ("dynamodb", "DynamoDB", "AmazonDynamoDB"),
@@ -39,13 +54,14 @@ OPTIMISED: Final[Mapping[str, tuple[str, str, str]]] = {
 causes name it."""
 
 
+def java_package(boto: str) -> str:
+    """The Java package of the service that boto3 calls `boto`."""
+    return _BOTO_TO_JAVA.get(boto, boto.replace("-", ""))
+
+
 def boto_service(java: str, known: Iterable[str]) -> str | None:
     """boto3's name for the service that the resource's `aws-sdk:JAVA:` means; None if there is none."""
-    available = {name.replace("-", ""): name for name in known}
-    special = JAVA_TO_BOTO.get(java)
-    if special is not None:
-        return special if special.replace("-", "") in available else None
-    return available.get(java)
+    return next((name for name in known if java_package(name) == java), None)
 
 
 def boto_operation(action: str, known: Iterable[str]) -> str | None:
@@ -58,7 +74,8 @@ def boto_member(name: str, known: Iterable[str]) -> str | None:
     members = list(known)
     if name in members:
         return name
-    return next((member for member in members if member.lower() == name.lower()), None)
+    spelt = next((member for member in members if SDK_MEMBERS.get(member) == name), None)
+    return spelt or next((member for member in members if member.lower() == name.lower()), None)
 
 
 def java_member(name: str) -> str:
@@ -66,6 +83,8 @@ def java_member(name: str) -> str:
 
     Only a leading acronym is lowered; `MultiAZ`, `ETag` and `ChecksumCRC32` stay.
     """
+    if name in SDK_MEMBERS:
+        return SDK_MEMBERS[name]
     capitals = re.match(r"[A-Z]+", name)
     if capitals is None:
         return name[:1].upper() + name[1:]
@@ -83,16 +102,24 @@ def optimised_member(name: str) -> str:
 
 def java_service(service_id: str) -> str:
     """The service as error names of AWS SDK integrations begin: `DynamoDB` is `DynamoDb`, `SFN` is `Sfn`."""
-    words = re.sub(r"[^A-Za-z0-9 ]", " ", service_id).split()
-    return "".join(
-        re.sub(r"([A-Z])([A-Z]+)(?=[A-Z][a-z]|[0-9]|$)", _lowered, word[0].upper() + word[1:]) for word in words
-    )
+    name = _pascal(service_id).removeprefix("Amazon").removeprefix("Aws")
+    return name.removesuffix("Service")
 
 
-def _lowered(match: re.Match[str]) -> str:
-    return match.group(1) + match.group(2).lower()
+_VERSION: Final = re.compile(r"(?<=[A-Z])v(?=[0-9])")
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+(?:[A-Z](?![A-Za-z0-9]))?[0-9]*|[0-9]+")
+
+
+def _pascal(text: str) -> str:
+    """`text` in the Java SDK's PascalCase, in which an acronym counts as a word: `WAFRegional` is `WafRegional`."""
+    return "".join(word.capitalize() for word in _WORD.findall(_VERSION.sub(" v", text)))
 
 
 def exception_name(shape: str) -> str:
-    """An error shape as both kinds of integration name it: always ending in `Exception`."""
+    """An error shape as optimised integrations name it: always ending in `Exception`."""
     return shape if shape.endswith("Exception") else f"{shape}Exception"
+
+
+def java_exception_name(shape: str) -> str:
+    """An error shape as AWS SDK integrations name it: `DBInstanceNotFoundFault` is `DbInstanceNotFoundException`."""
+    return exception_name(_pascal(shape.removesuffix("Fault")))

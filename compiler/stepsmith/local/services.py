@@ -212,7 +212,7 @@ def _translated(error: Exception, model: Any, prefix: str, called: str, sdk: boo
     status, request = metadata.get("HTTPStatusCode", 400), metadata.get("RequestId", "")
     modelled = _error_shape(model, code)
     if sdk:
-        name = casing.exception_name(modelled) if modelled else f"{prefix}Exception"
+        name = casing.java_exception_name(modelled) if modelled else f"{prefix}Exception"
         cause = f"{message} (Service: {prefix}, Status Code: {status}, Request ID: {request}) (SDK Attempt Count: 1)"
     else:
         name = casing.exception_name(modelled) if modelled else f"Amazon{prefix}Exception"
