@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from stepsmith.catalog import CATALOG_VERSION, ActionCatalog, CatalogError, read_catalog
 from stepsmith.diagnostics import did_you_mean, one_of
 from stepsmith.document import Json
+
+if TYPE_CHECKING:
+    from stepsmith.catalog import ActionCatalog
 
 TEMPLATE: Final = "template.yaml"
 WORKFLOWS: Final = "workflows"
@@ -105,10 +107,10 @@ class Project:
 
     def relative(self, path: Path) -> str:
         """`path` from the project's root, with slashes: the same on every machine."""
-        resolved = path.resolve()
-        with contextlib.suppress(ValueError):
-            return resolved.relative_to(self.root).as_posix()
-        return resolved.as_posix()
+        for place in (path.absolute(), path.resolve()):
+            with contextlib.suppress(ValueError):
+                return place.relative_to(self.root).as_posix()
+        return path.as_posix()
 
     def catalog(self) -> ActionCatalog:
         """What the project's actions declare. Raises ProjectError if an action cannot be imported."""
@@ -117,12 +119,16 @@ class Project:
             fresh = _fresh_catalog(path, digests)
             if fresh is not None:
                 return fresh
+        from stepsmith.catalog import read_catalog
+
         text = self.catalog_text(digests)
         self._remember(text)
         return read_catalog(text)
 
     def catalog_text(self, digests: Mapping[str, str] | None = None) -> str:
         """The catalogue file as `stepsmith build` writes it, made from the actions themselves."""
+        from stepsmith.catalog import CATALOG_VERSION
+
         sources: dict[str, Json] = dict(digests if digests is not None else self.contract_digests())
         document: dict[str, Json] = {
             "version": CATALOG_VERSION,
@@ -197,9 +203,9 @@ def workflow_files_in(folder: Path) -> tuple[Path, ...]:
 
 def shown(path: Path, here: Path) -> str:
     """`path` as people see it: from `here` if it lies below, else in full."""
-    resolved = path.resolve()
-    with contextlib.suppress(ValueError):
-        return resolved.relative_to(here.resolve()).as_posix()
+    for place in (path.absolute(), path.resolve()):
+        with contextlib.suppress(ValueError):
+            return place.relative_to(here.resolve()).as_posix()
     return str(path)
 
 
@@ -251,6 +257,9 @@ def _same_file(loaded: str | None, wanted: Path) -> bool:
 
 def _fresh_catalog(path: Path, digests: Mapping[str, str]) -> ActionCatalog | None:
     """The catalogue in `path`, if it was made from the actions as they are now."""
+    # The catalogue brings the types of expressions along, which `runs` and `show` do without.
+    from stepsmith.catalog import CatalogError, read_catalog
+
     try:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text)

@@ -39,7 +39,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         near = did_you_mean(arguments.name, catalog.names(), f"there are: {one_of(catalog.names())}")
         raise CommandError(f'no action is named "{arguments.name}"', help=near)
     if arguments.json:
-        console.print(json.dumps(_as_json(action), indent=2, ensure_ascii=False))
+        console.print_json(_as_json(action))
     else:
         for line in _explained(action, console):
             console.print(line)
@@ -48,7 +48,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
 
 def _list(catalog: ActionCatalog, console: Console, *, as_json: bool) -> None:
     if as_json:
-        console.print(json.dumps([_as_json(action) for action in catalog], indent=2, ensure_ascii=False))
+        console.print_json([_as_json(action) for action in catalog])
         return
     rows = [
         (console.style(action.name, "bold"), console.style(action.effect, _EFFECTS[action.effect]), action.summary)

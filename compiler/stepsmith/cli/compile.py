@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Final
 
-from stepsmith.cli.console import Console
+from stepsmith.cli.console import Console, can_show
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.cli.workflows import compile_file, find_workflow, load_catalog, report, sources_of
 from stepsmith.project import shown, write_atomically
@@ -34,5 +35,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         except OSError as error:
             raise CommandError(f"{arguments.output} cannot be written: {error.strerror or error}") from error
     else:
-        console.out.write(compiled.asl)
+        if can_show(compiled.asl, console.out):
+            console.out.write(compiled.asl)
+        else:
+            console.print_json(json.loads(compiled.asl))
     return Exit.DONE

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import Final, TextIO
 
 _STYLES: Final = {
@@ -67,6 +68,13 @@ class Console:
         """Writes a line to standard output."""
         self.out.write(text + "\n")
 
+    def print_json(self, value: object) -> None:
+        """Writes JSON to standard output, with escapes only where the encoding needs them."""
+        import json
+
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        self.print(text if can_show(text, self.out) else json.dumps(value, indent=2))
+
     def note(self, text: str) -> None:
         """Writes a line to standard error."""
         self.err.write(text + "\n")
@@ -118,6 +126,10 @@ def seen(text: str) -> int:
 def standard_console(environment: Mapping[str, str] | None = None) -> Console:
     """The console on the process's own streams. NO_COLOR and a dumb terminal turn colours off."""
     given = os.environ if environment is None else environment
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the encoding lacks must not end a command that has done its work.
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     terminal = _is_terminal(sys.stdout) and given.get("TERM") != "dumb"
     full = can_show("".join(_UNICODE_SYMBOLS.values()), sys.stdout)
     return Console(

@@ -79,7 +79,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     except TemplateError as error:
         raise CommandError(f"template.yaml: {error}", status=Exit.PROBLEMS) from error
     if view is None:
-        console.print(json.dumps(ran.result, indent=2, ensure_ascii=False))
+        console.print_json(ran.result)
     else:
         view.finish(ran.result["steps"])  # type: ignore[arg-type]
     if arguments.trace:
@@ -115,6 +115,9 @@ def _print_outcome(ran: RunReport, compiled: Compilation, console: Console, *, v
         console.print(line)
     for line in output_lines(ran.result, console):
         console.print(line)
+    if ran.objects is not None:
+        where = shown(ran.objects, Path.cwd())
+        console.print(console.style(f"the emulated s3:// is kept in {where}", "dim"))
     if not ran.history_problem:
         console.print(console.style(f"stepsmith show {ran.run.run_id[:8]} shows it again", "dim"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -46,7 +45,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     except HistoryError as error:
         raise unavailable(error) from error
     if arguments.json:
-        console.print(json.dumps([run_summary(run) for run in page.items], indent=2, ensure_ascii=False))
+        console.print_json([run_summary(run) for run in page.items])
         return Exit.DONE
     if not page.items:
         filtered = arguments.workflow or arguments.status or arguments.since

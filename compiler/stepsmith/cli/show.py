@@ -32,7 +32,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     except HistoryError as error:
         raise unavailable(error) from error
     if arguments.json:
-        console.print(json.dumps(result, indent=2, ensure_ascii=False))
+        console.print_json(result)
         return Exit.DONE
     console.print(title_line(result, console))
     if result.get("input") is not None:

@@ -8,6 +8,7 @@ a thread.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import io
 import json
 import os
@@ -132,7 +133,9 @@ def call(
         outcome.append(_called(handler, event, context))
 
     limit = timeout if patience is None else min(timeout, patience)
-    worker = threading.Thread(target=work, name=f"lambda-{context.function_name}", daemon=True)
+    # A thread begins without the caller's context variables, and by one of those handlers find their host.
+    within = contextvars.copy_context()
+    worker = threading.Thread(target=within.run, args=(work,), name=f"lambda-{context.function_name}", daemon=True)
     with environment_of(environment), contextlib.redirect_stdout(log):
         worker.start()
         worker.join(limit)

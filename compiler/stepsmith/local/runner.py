@@ -107,6 +107,8 @@ class RunReport:
     """What the handlers printed."""
     history_problem: str | None = None
     """Why the run could not be kept in the local history."""
+    objects: Path | None = None
+    """The folder in which the objects of `s3://BUCKET/…` now lie, under their bucket's name."""
 
     @property
     def result(self) -> dict[str, Json]:
@@ -153,7 +155,9 @@ def run_workflow(
         run = _record(program, execution, data)
         steps = _merged(_rebuilt(program, execution), aws.history.steps(run_id))
         store.keep(run, steps)
-        return RunReport(run, tuple(steps), execution.failure, "".join(aws.tasks.logs), store.problem)
+        buckets = aws.stack.used_buckets
+        kept = aws.stack.kept if buckets else None
+        return RunReport(run, tuple(steps), execution.failure, "".join(aws.tasks.logs), store.problem, kept)
 
 
 def _drive(aws: LocalAws, execution: Execution) -> None:

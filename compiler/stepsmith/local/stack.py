@@ -178,10 +178,17 @@ class LocalStack:
         name, s3 = self._name(resource), self.client("s3")
         s3.create_bucket(Bucket=name)
         self._buckets.append(name)
-        folder = self.kept / name if self.kept else None
-        for path in sorted(folder.rglob("*")) if folder and folder.is_dir() else ():
+        if self.kept is None:
+            return
+        folder = self.kept / name
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             if path.is_file():
                 s3.put_object(Bucket=name, Key=path.relative_to(folder).as_posix(), Body=path.read_bytes())
+
+    @property
+    def used_buckets(self) -> tuple[str, ...]:
+        """The buckets that were called on."""
+        return tuple(self._buckets)
 
     def keep_objects(self) -> None:
         """Writes the buckets' objects to the folder in which they are kept, and removes what was deleted."""
