@@ -52,12 +52,12 @@ def test_hostile_text_is_answered_in_bounded_time(name: str) -> None:
 
 
 def test_random_text_is_answered() -> None:
-    """Fragments of the grammar thrown together, a few thousand times."""
+    """Fragments of the grammar thrown together, two thousand times."""
     random = Random(4)
     words = "{{ }} {% %} ( ) [ ] { } 'a' \" ' input .a | upper is not in and or if else + - * / // % ** ~ , : == 1 1.5"
     words += " \\ \n é \x00 default(1) range(3) [::2] map('upper') {{- -}} select('odd') #"
     pieces = words.split(" ")
-    for _ in range(3000):
+    for _ in range(2000):
         text = " ".join(random.choice(pieces) for _ in range(random.randint(1, 12)))
         for found in (compiled("{{ " + text + " }}"), compiled(text), condition(text, legacy=random.random() < 0.5)):
             if found.translation is None:

@@ -225,3 +225,42 @@ def test_items_of_a_typed_list_keep_their_type() -> None:
     assert compiled("{{ rows | map(attribute='name') | join }}", scope).code == (
         "$join([$map($rows, function($fn_1) { $fn_1.name })], '')"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "help_text"),
+    [
+        ("alert.severity == 'hihg'", 'did you mean "high"?'),
+        ("'hihg' != alert.severity", 'did you mean "high"?'),
+        ("alert.severity in ['lo', 'hi']", 'did you mean "low"?'),
+        ("alert.severity == 'x'", "it is one of 'high', 'low'"),
+        ("alert.count == '5'", "| int"),
+        ("alert.count in ['5']", "| int"),
+        ("alert.severity == 'high'", None),
+        ("alert.severity in ['high', 'other']", None),
+        ("alert.count == none", "is defined"),
+        ("alert.note == none", None),
+        ("alert.note == 'x'", None),
+        ("alert.any == 'x'", None),
+        ("alert.severity in alert.any", None),
+        ("'hi' in alert.severity", None),
+        ("1 == 1", None),
+        ("'a' == 'b'", "it is one of"),
+    ],
+)
+def test_a_comparison_that_never_holds_warns(source: str, help_text: str | None) -> None:
+    """A misspelt choice and a number beside a text are found before a run."""
+    schema: Json = {
+        "properties": {
+            "severity": {"enum": ["low", "high"]},
+            "count": {"type": "integer"},
+            "note": {"type": ["string", "null"]},
+            "any": {},
+        },
+        "required": ["severity", "count", "note", "any"],
+    }
+    found = compiled("{{ " + source + " }}", Scope({"alert": Binding(from_schema(schema), "$alert")}))
+    assert found.slugs == (["never-equal"] if help_text else [])
+    if help_text:
+        assert help_text in found.diagnostics[0].help
+        assert found.diagnostics[0].severity is Severity.WARNING

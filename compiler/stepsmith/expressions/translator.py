@@ -26,7 +26,7 @@ from stepsmith.expressions.names import as_proven, binding_of, bound, shown
 from stepsmith.expressions.narrowing import narrow_by
 from stepsmith.expressions.scope import Scope
 from stepsmith.expressions.tree import Expression, chain_of
-from stepsmith.expressions.types import ANY, NULL, describe, type_of
+from stepsmith.expressions.types import ANY, NULL, TextType, describe, kinds, type_of
 from stepsmith.expressions.values import Maybe, Refused, Value
 from stepsmith.source import Span
 
@@ -354,6 +354,8 @@ class Translator:
         return v.boolean(code, *results)
 
     def _comparison(self, op: str, left: Value, right: Value, node: nodes.Compare) -> Value:
+        if op in ("eq", "ne", "in", "notin"):
+            self._warn_of_no_match(left, right, node, within=op in ("in", "notin"))
         match op:
             case "eq" | "ne":
                 return v.equal(left, right, negated=op == "ne")
@@ -363,6 +365,26 @@ class Translator:
                 return v.inverted(v.contained(left, right))
             case _:
                 return v.ordered(_COMPARISONS[op], *self._as_numbers(left, right, node))
+
+    def _warn_of_no_match(self, left: Value, right: Value, node: nodes.Compare, *, within: bool) -> None:
+        """A comparison that has the same outcome whatever the data: a misspelt choice, a number beside a text."""
+        if within and not right.only("array"):
+            return
+        other = v.item(right) if within else right.type
+        if not left.kinds & kinds(other):
+            help_text = "convert one of them: `| string`, `| int`"
+            if "null" in left.kinds | kinds(other):
+                help_text = "ask whether it is there with `is defined`"
+        elif isinstance(left.type, TextType) and isinstance(other, TextType):
+            known, given = left.type.choices, other.choices
+            if known is None or given is None or set(known) & set(given):
+                return
+            # The longer of the two is what a schema declares, the shorter what the author wrote.
+            known, given = (known, given) if len(known) >= len(given) else (given, known)
+            help_text = did_you_mean(given[0], known, f"it is {describe(TextType(known))}")
+        else:
+            return
+        self.warn("never-equal", f"{describe(left.type)} is never {describe(other)}", node, help_text)
 
     def _as_numbers(self, left: Value, right: Value, node: nodes.Compare) -> tuple[Value, Value]:
         """In other dialects a text beside a number is meant as a number; theirs compared what the texts spell."""
