@@ -183,6 +183,7 @@ WRITTEN = [
     r"()",
 ]
 
+COMBINED = ["+", "-", "*", "=", "!=", "<", ">", "<=", ">=", "&", "and", "or", "in"]
 LOOKED_UP = ["'a'", "'v'", "'zz'"]
 
 MEASURED: dict[str, Any] = {
@@ -286,7 +287,7 @@ class Generator:
         folded = ["$append($a,$b)", "$string($a) & $string($b)", "$b", "[$a,$b]"]
         match self.random.randrange(13):
             case 0:
-                return f"({inner()} {pick(['+', '-', '*', '=', '!=', '<', '>', '<=', '>=', '&', 'and', 'or', 'in'])} {inner()})"
+                return f"({inner()} {pick(COMBINED)} {inner()})"
             case 1:
                 return f"({inner()} ? {inner()} : {inner()})"
             case 2:
@@ -315,9 +316,8 @@ class Generator:
 
 @needs_node
 def test_operators_and_functions_on_every_kind_of_value() -> None:
-    texts = [
-        f"{one} {operator} {other}" for operator in OPERATORS for one, other in itertools.product(OPERANDS, repeat=2)
-    ]
+    pairs = list(itertools.product(OPERANDS, repeat=2))
+    texts = [f"{one} {operator} {other}" for operator in OPERATORS for one, other in pairs]
     texts += [f"${function}({operand})" for function in FUNCTIONS for operand in Generator(0).names]
     assert differing(texts) == []
 
