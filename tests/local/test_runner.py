@@ -229,6 +229,22 @@ def test_mocks_stand_in_by_step_or_by_action_and_take_virtual_time(project: Proj
     assert report.log == ""
 
 
+def test_in_virtual_time_a_back_off_lasts_its_whole_delay(project: Project) -> None:
+    retries: Json = [
+        {"ErrorEquals": ["NobodyThere"], "IntervalSeconds": 10, "MaxAttempts": 3, "JitterStrategy": "FULL"}
+    ]
+    one = program({"first": task("first", {"who": "a"}, 2, Retry=retries)}, {"first": step_origin("first", 2)})
+    mocks = Mocks({"first": (Mock(error="NobodyThere"),)})
+    report = run_workflow(one, {}, project, ActionCatalog(), started(mocks=mocks))
+    assert report.result["elapsed_s"] == 10 + 20 + 40
+
+
+def test_a_run_that_is_not_kept_leaves_nothing_behind(project: Project) -> None:
+    report = run_workflow(GREETING, {"who": "you"}, project, ActionCatalog(), started(keep=False))
+    assert report.run.status.value == "succeeded"
+    assert not (project.root / ".stepsmith").exists()
+
+
 def test_an_action_that_the_template_lacks_runs_from_the_catalogue(project: Project) -> None:
     (project.root / "template.yaml").unlink()
     (package,) = (project.root / "functions").iterdir()

@@ -11,11 +11,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Final
 
 import boto3  # type: ignore[import-untyped]
+import botocore.loaders  # type: ignore[import-untyped]
+import botocore.session  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from moto import mock_aws
 
@@ -98,7 +102,8 @@ class LocalAws:
             mocks,
             self,
         )
-        self.engine = Engine(self.tasks, clock=clock, ids=self.new_id, observer=observer, trace=trace)
+        random = None if real_time else _NoJitter()
+        self.engine = Engine(self.tasks, clock=clock, ids=self.new_id, observer=observer, trace=trace, random=random)
         self._executions: dict[str, Execution] = {}
         self._watchers: dict[str, list[Callable[[Execution], None]]] = {}
 
@@ -110,6 +115,7 @@ class LocalAws:
                 os.environ.pop(name, None)
             stack.enter_context(mock_aws(config={"core": {"mock_credentials": False}}))
             os.environ.update(_ENVIRONMENT)
+            boto3.setup_default_session(botocore_session=_session())
             stack.callback(moto_seam.install(self).remove)
             stack.callback(runtime_clients.reset)
             runtime_clients.reset()
@@ -216,6 +222,25 @@ class LocalAws:
         except EngineError:
             # The task was given up in the same moment; AWS too drops such an answer.
             return
+
+
+class _NoJitter(Random):
+    """The engine's random numbers in virtual time: a back-off lasts its whole delay, the same in every run."""
+
+    def uniform(self, a: float, b: float) -> float:  # noqa: ARG002 - the signature is Random's
+        return b
+
+
+def _session() -> Any:
+    """A botocore session of its own, which shares with others only what it has read of botocore's data files."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", _data_loader())
+    return session
+
+
+@lru_cache(maxsize=1)
+def _data_loader() -> Any:
+    return botocore.loaders.create_loader()
 
 
 def _restore(variables: Mapping[str, str | None]) -> None:

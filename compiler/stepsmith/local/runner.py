@@ -67,6 +67,8 @@ class RunOptions:
     trace: Callable[[Evaluation], None] | None = None
     started_at: datetime | None = None
     """The virtual time of the start; the present if left out."""
+    keep: bool = True
+    """Whether the run goes into the local history, and the objects of its buckets outlive it."""
 
 
 class Progress:
@@ -124,7 +126,7 @@ def run_workflow(
     catalog: ActionCatalog,
     options: RunOptions | None = None,
 ) -> RunReport:
-    """Runs `program` on the input `data` and keeps the run in the project's local history.
+    """Runs `program` on the input `data` and keeps the run in the project's local history, unless told not to.
 
     Ctrl-C stops the run, which is then `cancelled`. Raises sam.TemplateError for a template that cannot be read.
     """
@@ -143,13 +145,13 @@ def run_workflow(
         observer=watcher,
         trace=options.trace,
         start=options.started_at,
-        kept_objects=project.root / STATE_FOLDER / "s3",
+        kept_objects=project.root / STATE_FOLDER / "s3" if options.keep else None,
     ) as aws:
         definition = substituted(program.definition, aws, functions)
         machine = aws.create_machine(f"{STACK}_{program.name}"[:80], definition)
         run_id = options.run_id or aws.new_id()
         execution = aws.start_execution(machine, json.dumps(data), run_id)
-        store = _Store(LocalRunStore(project.history))
+        store = _Store(LocalRunStore(project.history) if options.keep else None)
         store.keep(_record(program, execution, data), ())
         _drive(aws, execution)
         run = _record(program, execution, data)
@@ -237,11 +239,13 @@ class _MockedSteps:
 class _Store:
     """The local history, whose failure is told but never fails a run."""
 
-    def __init__(self, store: LocalRunStore) -> None:
+    def __init__(self, store: LocalRunStore | None) -> None:
         self._store = store
         self.problem: str | None = None
 
     def keep(self, run: RunRecord, steps: Sequence[StepRecord]) -> None:
+        if self._store is None:
+            return
         try:
             self._store.put_run(run)
             self._store.put_steps(steps)
