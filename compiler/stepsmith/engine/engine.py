@@ -233,7 +233,7 @@ class Engine:
         execution.redriven = self._core.now()
         execution.status = Status.RUNNING
         execution.error = execution.cause = execution.failure = execution.stopped = None
-        execution._context = None
+        execution._context = execution._bound_about = None
         event = self._core.record(execution, "ExecutionRedriven", {"redriveCount": execution.redrive_count}, 0)
         self._limit_time(execution)
         self._guarded(partial(resume, self._core, root, event.id))

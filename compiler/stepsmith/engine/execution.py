@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stepsmith.engine.errors import Failure
 from stepsmith.engine.events import Event
-from stepsmith.engine.query.expression import VariableFrame
+from stepsmith.engine.query.expression import VariableFrame, bound
 from stepsmith.engine.values import Json, Payload, timestamp_text
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ class Scope:
         self.frame = frame
         self._sizes: dict[str, int] = {}
 
-    def assign(self, values: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+    def assign(self, values: Mapping[str, Payload], sizes: Mapping[str, int]) -> None:
         """Set variables together; their sizes are bytes of JSON text."""
-        for name, value in values.items():
-            self.frame.assign(name, value)
+        for name, payload in values.items():
+            self.frame.assign(name, payload.value, may_hold_null=payload.may_hold_null)
         self._sizes.update(sizes)
 
     def variables(self) -> dict[str, Json]:
@@ -164,6 +164,14 @@ class Visit:
             }
         return self.context
 
+    def bound_context(self) -> dict[str, Any]:
+        """The context object in the library's form; the execution's part, which may be large, is made once."""
+        execution = self.run.execution
+        return {
+            name: execution.bound_about() if name == "Execution" else bound(member)
+            for name, member in self.context_object().items()
+        }
+
     def count_retries(self) -> None:
         """Put the retries made so far in the context object, as Task, Parallel and Map states see them."""
         self.context_object()["State"] = {
@@ -208,6 +216,7 @@ class Execution:
     _timer: Timer | None = field(default=None, repr=False)
     _on_end: Callable[[Execution], None] | None = field(default=None, repr=False)
     _context: dict[str, Json] | None = field(default=None, repr=False)
+    _bound_about: Any = field(default=None, repr=False)
 
     @property
     def events(self) -> Sequence[Event]:
@@ -248,3 +257,9 @@ class Execution:
                 "StateMachine": {"Id": machine, "Name": self.state_machine_arn.rsplit(":", 1)[-1]},
             }
         return self._context
+
+    def bound_about(self) -> Any:
+        """The context object's member ``Execution`` in the library's form."""
+        if self._bound_about is None:
+            self._bound_about = bound(self.context()["Execution"])
+        return self._bound_about

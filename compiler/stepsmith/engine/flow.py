@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepsmith.engine.errors import DATA_LIMIT_EXCEEDED, QUERY_EVALUATION_ERROR, TIMEOUT, Failure, matches
 from stepsmith.engine.events import Detail
 from stepsmith.engine.execution import Run, Visit
 from stepsmith.engine.limits import ASSIGN_BYTES, VARIABLES_BYTES, check_data
 from stepsmith.engine.machine import Assign, Catcher, Fail, Map, Parallel, Retrier, Succeed, Task, Wait
+from stepsmith.engine.query.expression import bound
 from stepsmith.engine.templates import Context, FieldError, Template
-from stepsmith.engine.values import Json, Payload, to_text, utf8_size
+from stepsmith.engine.values import Json, Payload
 
 if TYPE_CHECKING:
     from stepsmith.engine.core import Core
@@ -46,22 +47,43 @@ def enter(core: Core, run: Run, name: str, payload: Payload) -> None:
     core.begin(visit)
 
 
-def context_for(core: Core, visit: Visit, extra: Mapping[str, Json], context: Json = None) -> Context:
-    """What the visit's expressions see now. `context` replaces the context object that every state has."""
+def context_for(
+    core: Core, visit: Visit, extra: Mapping[str, Payload], item: Mapping[str, Json] | None = None
+) -> Context:
+    """What the visit's expressions see now: its input and context, and `extra` members of ``$states``.
+
+    `item` is the context object's ``Map.Item``, which only an ItemSelector sees.
+    """
+    context = visit.context_object()
     states: dict[str, Json] = {
         "input": visit.input.value,
-        "context": visit.context_object() if context is None else context,
+        "context": context if item is None else {**context, "Map": {"Item": item}},
     }
-    states.update(extra)
+    for name, payload in extra.items():
+        states[name] = payload.value
+
+    def bind() -> dict[str, Any]:
+        bound_context = visit.bound_context()
+        if item is not None:
+            bound_context["Map"] = {"Item": bound(item)}
+        members = {"input": _bound(visit.input), "context": bound_context}
+        for name, payload in extra.items():
+            members[name] = _bound(payload)
+        return members
+
     trace = None if core.trace is None else core.tracer(visit)
-    return Context(core.evaluator, visit.run.scope.frame, states, trace)
+    return Context(core.evaluator, visit.run.scope.frame, states, bind, trace)
+
+
+def _bound(payload: Payload) -> Any:
+    return bound(payload.value) if payload.may_hold_null else payload.value
 
 
 def finish(
     core: Core,
     visit: Visit,
     default: Payload,
-    extra: Mapping[str, Json],
+    extra: Mapping[str, Payload],
     assign: Assign,
     output: Template | None,
     goto: str | None,
@@ -73,12 +95,12 @@ def finish(
     A failure here may be retried and caught, except in a catcher's own fields (measured).
     """
     run = visit.run
-    assigned: dict[str, Json] = {}
+    assigned: dict[str, Payload] = {}
     try:
         if assign or output is not None:
             context = context_for(core, visit, extra)
             for name, template in assign:
-                assigned[name] = template.render(context)
+                assigned[name] = Payload(template.render(context))
             put_out = default if output is None else Payload(output.render(context))
         else:
             put_out = default
@@ -88,10 +110,9 @@ def finish(
     details: dict[str, Detail] = {"name": visit.state.name}
     oversized = check_data(put_out, visit.state.name)
     if assigned and oversized is None:
-        texts = {name: to_text(value) for name, value in assigned.items()}
-        sizes = {name: utf8_size(text) for name, text in texts.items()}
+        sizes = {name: payload.size for name, payload in assigned.items()}
         oversized = _oversized(run, sizes)
-        details["assignedVariables"] = texts
+        details["assignedVariables"] = {name: payload.text for name, payload in assigned.items()}
     if oversized is not None:
         fail(core, visit, oversized, final=caught)
         return
@@ -208,11 +229,11 @@ def _close_branches(core: Core, visit: Visit) -> None:
 
 
 def _catch(core: Core, visit: Visit, catcher: Catcher, failure: Failure) -> None:
-    error_output = error_object(failure)
+    error_output = Payload(error_object(failure))
     finish(
         core,
         visit,
-        Payload(error_output),
+        error_output,
         {"errorOutput": error_output},
         catcher.assign,
         catcher.output,

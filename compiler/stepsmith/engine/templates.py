@@ -16,7 +16,6 @@ from stepsmith.engine.query.expression import (
     Expression,
     QueryError,
     VariableFrame,
-    bound,
     expression,
     expression_text,
     is_expression,
@@ -54,17 +53,26 @@ Trace: TypeAlias = Callable[[str, str, Json, "str | None"], None]
 
 
 class Context:
-    """What expressions see: a scope's variables and ``$states``; and who is told of each evaluation."""
+    """What expressions see: a scope's variables and ``$states``; and who is told of each evaluation.
 
-    __slots__ = ("_bound", "evaluator", "scope", "states", "trace")
+    `states` is plain JSON; `bind` gives the same in the library's form, and is called at most once.
+    """
+
+    __slots__ = ("_bind", "_bound", "evaluator", "scope", "states", "trace")
 
     def __init__(
-        self, evaluator: Evaluator, scope: VariableFrame, states: Mapping[str, Json], trace: Trace | None
+        self,
+        evaluator: Evaluator,
+        scope: VariableFrame,
+        states: Mapping[str, Json],
+        bind: Callable[[], Mapping[str, Any]],
+        trace: Trace | None,
     ) -> None:
         self.evaluator = evaluator
         self.scope = scope
         self.states = states
         self.trace = trace
+        self._bind = bind
         self._bound: Mapping[str, Any] | None = None
 
     def evaluate(self, query: Expression) -> Json:
@@ -73,7 +81,7 @@ class Context:
 
     def _bound_states(self) -> Mapping[str, Any]:
         if self._bound is None:
-            self._bound = bound(dict(self.states))
+            self._bound = self._bind()
         return self._bound
 
 

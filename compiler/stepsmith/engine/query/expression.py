@@ -127,10 +127,10 @@ class VariableFrame(Jsonata.Frame):  # type: ignore[misc]
         super().__init__(parent)
         self.plain: dict[str, Json] = {}
 
-    def assign(self, name: str, value: Json) -> None:
+    def assign(self, name: str, value: Json, *, may_hold_null: bool = True) -> None:
         """Set one variable."""
         self.plain[name] = value
-        self.bindings[name] = bound(value)
+        self.bindings[name] = bound(value) if may_hold_null else value
 
 
 class Evaluator:

@@ -292,7 +292,7 @@ class MapRun:
         visit.succeeded = True
         ended = core.record(run.execution, "MapRunSucceeded", {}, run.last_event)
         core.record(run.execution, "MapStateSucceeded", {}, ended.id)
-        finish(core, visit, result, {"result": value}, state.assign, state.output, state.next)
+        finish(core, visit, result, {"result": result}, state.assign, state.output, state.next)
 
     def _fail(self, failure: Failure) -> None:
         core, visit = self._core, self._visit

@@ -131,7 +131,7 @@ class Iterations:
             return
         visit.succeeded = True
         core.record(outer.execution, "MapStateSucceeded", {}, outer.last_event)
-        finish(core, visit, result, {"result": self._outputs}, state.assign, state.output, state.next)
+        finish(core, visit, result, {"result": result}, state.assign, state.output, state.next)
 
 
 def item_context(
@@ -141,7 +141,7 @@ def item_context(
     about: dict[str, Json] = {"Index": at, "Value": item, "Source": source}
     if key is not None:
         about["Key"] = key
-    return context_for(core, visit, {}, {**visit.context_object(), "Map": {"Item": about}})
+    return context_for(core, visit, {}, about)
 
 
 def array_items(visit: Visit, state: Map, value: Json) -> Sequence[Json]:

@@ -60,7 +60,7 @@ class Branches:
         # Recorded: the state's Succeeded and Exited both follow from the last branch's last event.
         core.record(outer.execution, "ParallelStateSucceeded", {}, outer.last_event)
         state = self._state
-        finish(core, visit, result, {"result": outputs}, state.assign, state.output, state.next)
+        finish(core, visit, result, {"result": result}, state.assign, state.output, state.next)
 
     def run_failed(self, run: Run, failure: Failure) -> None:
         """One branch failed: give up the others and fail with its error."""

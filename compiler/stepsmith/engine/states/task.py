@@ -211,7 +211,7 @@ class Attempt:
         event = core.record(run.execution, f"{self.grammar.family}Succeeded", details, run.last_event)
         run.last_event = event.id
         state = self.state
-        finish(core, visit, result, {"result": output}, state.assign, state.output, state.next)
+        finish(core, visit, result, {"result": result}, state.assign, state.output, state.next)
 
     def _fail(self, error: str | None, cause: str | None) -> None:
         run = self.visit.run
