@@ -74,11 +74,11 @@ class Compiled:
         return self.translation.code
 
 
-def compiled(text: str, scope: Scope = ANYTHING) -> Compiled:
+def compiled(text: str, scope: Scope = ANYTHING, *, legacy: bool = False) -> Compiled:
     """A field's text, translated."""
     source = SourceFile("test.yaml", text)
     diagnostics = Diagnostics()
-    template = parse_template(ScalarNode(text, source.span(0, len(text))), source, diagnostics)
+    template = parse_template(ScalarNode(text, source.span(0, len(text))), source, diagnostics, legacy=legacy)
     translation = translate(template, scope, diagnostics) if template else None
     return Compiled(translation, tuple(diagnostics))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from stepsmith.document import Json
-from stepsmith.expressions import Binding, Scope
+from stepsmith.diagnostics import Diagnostics
+from stepsmith.document import Json, ScalarNode
+from stepsmith.expressions import Binding, Scope, parse_condition, parse_template, references
 from stepsmith.expressions.types import INTEGER, TEXT, ObjectType, Property
-from tests.expressions.evaluation import condition, evaluate
+from stepsmith.source import SourceFile
+from tests.expressions.evaluation import compiled, condition, evaluate
 
 ALERT = ObjectType({"severity": Property(TEXT), "count": Property(INTEGER), "score": Property(TEXT)}, closed=True)
 SCOPE = Scope({"alert": Binding(ALERT, "$alert"), "input": Binding(code="$input", noun="input property")})
@@ -115,13 +117,47 @@ def test_data_is_never_source(text: str) -> None:
         assert evaluate(condition(written, SCOPE, legacy=True).code, data) is False
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{{ steps.check-api.output.code-name }}", "$api.`code-name`"),
+        ("{{ steps.check-api-2.output }}", "$second"),
+        ("{{ my-node.output.x | default(1) }}", "$exists($node.x) ? $node.x : 1"),
+        ("{{ 3 - 2 }}", "3 - 2"),
+        ("{{ 3-2 }}", "3 - 2"),
+        ("{{ steps.check-api.output.n - 1 }}", "$api.n - 1"),
+    ],
+)
+def test_names_with_hyphens_in_other_dialects(text: str, code: str) -> None:
+    """They need no brackets there; what is written with spaces, or with numbers alone, is still a subtraction."""
+    output = ObjectType({"code-name": Property(TEXT), "n": Property(INTEGER), "x": Property(INTEGER, required=False)})
+    scope = Scope(
+        {
+            "steps": Binding(
+                members={
+                    "check-api": Binding(members={"output": Binding(output, "$api")}),
+                    "check-api-2": Binding(members={"output": Binding(output, "$second")}),
+                },
+                noun="step",
+            ),
+            "my-node": Binding(members={"output": Binding(output, "$node")}),
+        }
+    )
+    assert compiled(text, scope, legacy=True).code == code
+
+
+def test_the_references_of_names_with_hyphens() -> None:
+    """Dependencies between steps are found by them."""
+    source = SourceFile("t", "{{ steps.check-api.output }}")
+    node = ScalarNode(source.text, source.span(0, len(source.text)))
+    template = parse_template(node, source, Diagnostics(), legacy=True)
+    assert template is not None
+    assert [(each.root, each.path) for each in references(template)] == [("steps", ("check-api", "output"))]
+    assert condition("alert.severity == high-risk", SCOPE).slugs == ["hyphen-in-name"]
+
+
 def test_a_number_is_no_condition() -> None:
     """Neither is null."""
-    from stepsmith.diagnostics import Diagnostics
-    from stepsmith.document import ScalarNode
-    from stepsmith.expressions import parse_condition
-    from stepsmith.source import SourceFile
-
     source = SourceFile("t", "1")
     for value in (1, None, 1.5):
         diagnostics = Diagnostics()

@@ -53,7 +53,7 @@ def parse_condition(
     """The condition that a field holds; None after reporting an error.
 
     `legacy`: spellings of other languages are accepted with a warning that shows the new one, and unquoted words
-    beside a known name are taken for text when the condition is translated.
+    beside a known name are taken for text when the condition is translated, and a name may have hyphens.
     """
     places = places_of(node, source)
     if isinstance(node.value, bool):
@@ -88,7 +88,7 @@ def parse_condition(
 
 
 def _template(node: ScalarNode, text: str, places: Places, diagnostics: Diagnostics, legacy: bool) -> Template | None:
-    expression = parse_expression(text, places, diagnostics)
+    expression = parse_expression(text, places, diagnostics, hyphens=legacy)
     return Template((expression,), True, node.span, legacy) if expression else None
 
 

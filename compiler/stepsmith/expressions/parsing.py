@@ -57,11 +57,17 @@ _HINTS = {
 }
 
 
-def parse_expression(fragment: str, places: Places, diagnostics: Diagnostics) -> Expression | None:
-    """One expression, the inside of `{{ }}`; None after reporting why it is none."""
+def parse_expression(
+    fragment: str, places: Places, diagnostics: Diagnostics, *, hyphens: bool = False
+) -> Expression | None:
+    """One expression, the inside of `{{ }}`; None after reporting why it is none.
+
+    `hyphens`: in a reference, words joined by hyphens are one name (`steps.check-api.output`), as in dialects that do
+    not calculate.
+    """
     span = _inner_span(fragment, places)
     try:
-        return _parse(fragment, places, span)
+        return _parse(fragment, places, span, hyphens)
     except _UnreadableError as problem:
         found = _inner_span(fragment, places)
         if 0 <= problem.offset < len(fragment):
@@ -77,10 +83,12 @@ def _inner_span(fragment: str, places: Places) -> Span:
     return places.span(start, max(len(fragment.rstrip()), start + 1))
 
 
-def _parse(fragment: str, places: Places, span: Span) -> Expression:
+def _parse(fragment: str, places: Places, span: Span, hyphens: bool) -> Expression:
     if not fragment.strip():
         raise _UnreadableError("this {{ }} is empty", -1, "write what to read, such as {{ input.name }}")
     tokens = list(_tokens(fragment))
+    if hyphens:
+        tokens = _with_hyphens(fragment, tokens)
     if len(tokens) > _MOST_TOKENS:
         raise _UnreadableError("this expression is too long", -1, _TOO_DEEP, "expression-too-deep")
     _refuse_deep_nesting(tokens)
@@ -119,6 +127,34 @@ def _tokens(fragment: str) -> Iterator[tuple[Token, int]]:
         if char in "\"'":
             raise _UnreadableError("this quote is not closed", at, "") from None
         raise _UnreadableError(f"unexpected {char!r} in the expression", at, help_text) from None
+
+
+def _with_hyphens(fragment: str, tokens: list[tuple[Token, int]]) -> list[tuple[Token, int]]:
+    """The tokens with `check-api` as one name, behind a dot or before one, where no space stands around the hyphen."""
+    found: list[tuple[Token, int]] = []
+    at = 0
+    while at < len(tokens):
+        token, end = tokens[at]
+        last = at
+        while token.type == "name" and _continues(tokens, last):
+            last += 2
+        behind_dot = bool(found) and found[-1][0].type == "dot"
+        before_dot = last + 1 < len(tokens) and tokens[last + 1][0].type == "dot"
+        if last > at and (behind_dot or before_dot):
+            end = tokens[last][1]
+            token = Token(token.lineno, "name", fragment[token.lineno : end])
+            at = last
+        found.append((token, end))
+        at += 1
+    return found
+
+
+def _continues(tokens: list[tuple[Token, int]], at: int) -> bool:
+    """Whether a hyphen and another word follow the word at `at`, without space between them."""
+    if at + 2 >= len(tokens):
+        return False
+    (_, end), (hyphen, after), (word, _) = tokens[at : at + 3]
+    return hyphen.type == "sub" and hyphen.lineno == end and word.lineno == after and word.type in ("name", "integer")
 
 
 def _token(offset: int, kind: str, text: str) -> Token:

@@ -16,8 +16,13 @@ from stepsmith.source import SourceFile
 __all__ = ["Expression", "Reference", "Template", "parse_condition", "parse_template", "references"]
 
 
-def parse_template(node: ScalarNode, source: SourceFile, diagnostics: Diagnostics) -> Template | None:
-    """The template that a field holds; None for a literal without `{{`, or after reporting an error."""
+def parse_template(
+    node: ScalarNode, source: SourceFile, diagnostics: Diagnostics, *, legacy: bool = False
+) -> Template | None:
+    """The template that a field holds; None for a literal without `{{`, or after reporting an error.
+
+    `legacy`: as for conditions, unquoted words beside a known name are text; and a name may have hyphens.
+    """
     text = node.value
     if not isinstance(text, str) or "{{" not in text:
         return None
@@ -32,7 +37,7 @@ def parse_template(node: ScalarNode, source: SourceFile, diagnostics: Diagnostic
             parts.append(piece)
             continue
         start, end = piece
-        expression = parse_expression(text[start:end], places.part(range(start, end)), diagnostics)
+        expression = parse_expression(text[start:end], places.part(range(start, end)), diagnostics, hyphens=legacy)
         if expression is None:
             failed = True
         else:
@@ -41,7 +46,7 @@ def parse_template(node: ScalarNode, source: SourceFile, diagnostics: Diagnostic
         return None
     if len(parts) == 2 and isinstance(parts[0], Expression) and parts[1] == "\n":
         parts.pop()
-    return Template(tuple(parts), len(parts) == 1, node.span)
+    return Template(tuple(parts), len(parts) == 1, node.span, legacy)
 
 
 def references(template: Template) -> tuple[Reference, ...]:
