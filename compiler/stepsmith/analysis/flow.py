@@ -33,6 +33,7 @@ from stepsmith.expressions.types import (
     NULL,
     TEXT,
     ListType,
+    NumberType,
     ObjectType,
     Property,
     Type,
@@ -50,6 +51,8 @@ from stepsmith.model.steps import (
     ForEachStep,
     ParallelStep,
     RepeatStep,
+    S3Format,
+    S3Items,
     SetStep,
     Step,
     StopStep,
@@ -60,6 +63,19 @@ from stepsmith.model.steps import (
 )
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
+
+_S3_ITEMS: Final[Mapping[S3Format, Type]] = {
+    S3Format.JSON: ANY,
+    S3Format.JSONL: ANY,
+    S3Format.CSV: ObjectType({}, closed=False, rest=TEXT),
+    S3Format.OBJECTS: ObjectType(
+        {name: Property(TEXT) for name in ("Key", "Etag", "StorageClass")}
+        | {"Size": Property(INTEGER), "LastModified": Property(NumberType())},
+        closed=False,
+    ),
+}
+WRITTEN: Final = ObjectType({"map_run": Property(TEXT), "bucket": Property(TEXT), "key": Property(TEXT)}, closed=True)
+"""The output of a distributed loop that writes its results to S3: where their manifest lies."""
 
 STARTED: Final = ObjectType({"run_id": Property(TEXT)}, closed=True)
 """The result of a step that starts a workflow and does not wait for it."""
@@ -298,16 +314,23 @@ class _Walk:
         return self._joined(step, point, after, result)
 
     def _for_each(self, step: ForEachStep, point: Point) -> Point:
-        self._use(UseKind.ITEMS, step.items, point, step)
-        items = self._type(step.items, point, {})
-        loops = {**point.loops, step.item_name: LoopName(step.id, item_type(items), index=False)}
+        if isinstance(step.items, S3Items):
+            self._use(UseKind.TEXT, step.items.uri, point, step)
+            each = _S3_ITEMS[step.items.format]
+        else:
+            self._use(UseKind.ITEMS, step.items, point, step)
+            each = item_type(self._type(step.items, point, {}))
+        if step.results is not None:
+            self._use(UseKind.TEXT, step.results, point, step)
+        loops = {**point.loops, step.item_name: LoopName(step.id, each, index=False)}
         if step.index_name is not None:
             loops[step.index_name] = LoopName(step.id, INTEGER, index=True)
         self._private(step, step.steps, point, loops)
         self._joined_lasts += step.steps[-1:]
         item = self._last_type(step.steps)
         tolerant = step.tolerate or step.tolerate_percent is not None
-        return self._joined(step, point, point, ListType(union(item, NULL) if tolerant else item))
+        result = WRITTEN if step.results is not None else ListType(union(item, NULL) if tolerant else item)
+        return self._joined(step, point, point, result)
 
     def _private(self, step: Step, block: Block, point: Point, loops: Mapping[str, LoopName]) -> Point:
         """The end of a branch or iteration: a scope whose variables the outside never sees."""
@@ -407,6 +430,10 @@ class _Walk:
                 if step.finally_steps:
                     reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
                     reads.records.add(step.id)
+            case ForEachStep() if not step.distributed and (step.tolerate or step.tolerate_percent is not None):
+                # A Choice stands between the loop and the end of its block.
+                reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
+                lasts = []
             case RepeatStep():
                 reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
                 reads.records.add(step.id)

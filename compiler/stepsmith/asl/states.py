@@ -173,13 +173,26 @@ class ParallelState(StateBase):
     catch: tuple[Catcher, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Distributed:
+    """What a distributed Map has besides: each item is an execution of its own."""
+
+    label: str
+    reader: Json = None
+    writer: Json = None
+    tolerated_count: int | None = None
+    tolerated_percentage: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapState(StateBase):
     items: Json
+    """None where a reader finds them."""
     selector: Json
     processor: SubMachine
     concurrency: int
     next: str | None
+    distributed: Distributed | None = None
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
 
@@ -235,5 +248,7 @@ class StateMachine:
     """Names of the values that are set at deployment; each is a `${…}` substitution in the definition."""
     machines: tuple[str, ...] = ()
     """Logical ids of the state machines that it starts, likewise."""
+    distributed: tuple[str, ...] = ()
+    """Labels of its distributed Maps, whose items are executions of this same machine."""
     functions: tuple[str, ...] = ()
     """Logical ids of the Lambda functions it invokes; each is a `${…}` substitution in the definition."""

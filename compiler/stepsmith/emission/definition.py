@@ -9,6 +9,7 @@ from pathlib import PurePath
 from stepsmith.asl.states import (
     Catcher,
     ChoiceState,
+    Distributed,
     FailState,
     MapState,
     MaybeJson,
@@ -71,8 +72,13 @@ def _state(state: State) -> dict[str, Json]:
             fields |= _failures(state.retry, state.catch)
             fields |= _effects(state.assign, state.output) | _onward(state.next)
         case MapState():
-            fields |= {"Items": state.items, "ItemSelector": state.selector, "MaxConcurrency": state.concurrency}
-            fields["ItemProcessor"] = {"ProcessorConfig": {"Mode": "INLINE"}, **_machine(state.processor)}
+            fields |= _given("Items", state.items)
+            fields |= _distributed(state.distributed) if state.distributed is not None else {}
+            fields |= {"ItemSelector": state.selector, "MaxConcurrency": state.concurrency}
+            mode: dict[str, Json] = {"Mode": "INLINE"}
+            if state.distributed is not None:
+                mode = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+            fields["ItemProcessor"] = {"ProcessorConfig": mode, **_machine(state.processor)}
             fields |= _failures(state.retry, state.catch)
             fields |= _effects(state.assign, state.output) | _onward(state.next)
         case SucceedState():
@@ -80,6 +86,16 @@ def _state(state: State) -> dict[str, Json]:
         case FailState():
             fields |= {"Error": state.error, "Cause": state.cause}
     return fields
+
+
+def _distributed(config: Distributed) -> dict[str, Json]:
+    return {
+        "Label": config.label,
+        **_given("ItemReader", config.reader),
+        **_given("ResultWriter", config.writer),
+        **_given("ToleratedFailureCount", config.tolerated_count),
+        **_given("ToleratedFailurePercentage", config.tolerated_percentage),
+    }
 
 
 def _machine(machine: SubMachine) -> dict[str, Json]:

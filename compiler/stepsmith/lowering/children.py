@@ -14,7 +14,7 @@ from stepsmith.lowering.codes import Place
 from stepsmith.lowering.context import Context, or_null, without_output
 from stepsmith.lowering.edges import Edge, End, Folded
 from stepsmith.lowering.errors import child_error, retriers
-from stepsmith.lowering.failing import catching, inside, lower_handlers, raise_error, raised_from
+from stepsmith.lowering.failing import catching, handled, lower_handlers, raise_error, raised_from
 from stepsmith.lowering.input import STARTED_BY
 from stepsmith.model.steps import ChildStep
 
@@ -38,7 +38,8 @@ def lower_child(context: Context, step: ChildStep, edge: Edge, point: Point) -> 
         output = context.write(step.output, point, entry, extra).json
         inline = context.inline(step.output, point, entry, extra)
     catch = (*failed, *caught.catchers)
-    place = Place(loops=entry.loops, must_be_total=bool(catch)).ending(step.id, inline, "succeeded")
+    place = Place(loops=entry.loops, must_be_total=bool(catch))
+    place = place.passing(context.passed(handled(step))).ending(step.id, inline, "succeeded")
     reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
     after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
     given = context.write(step.params, point, entry).json
@@ -57,7 +58,7 @@ def lower_child(context: Context, step: ChildStep, edge: Edge, point: Point) -> 
         catch=catch,
         assign={
             **context.entry_assign(step.id),
-            **context.unrun(inside(step)),
+            **context.unrun(handled(step)),
             **context.record(step, {Facet.OUTPUT: output, Facet.STATUS: "succeeded"}),
             **after.assign,
         },

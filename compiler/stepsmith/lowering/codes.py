@@ -7,13 +7,13 @@ where it comes from: the task's result, the error, the value about to be assigne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stepsmith.analysis.facts import Analysis, Facet
 from stepsmith.expressions import jsonata
-from stepsmith.lowering.names import INPUT, Chain, Names
+from stepsmith.lowering.names import INPUT, LOOP, RUN, Chain, Names
 
 LONGEST_INLINE: Final = 300
 """A value longer than this is not repeated in another expression; it gets a state to be assigned in."""
@@ -41,6 +41,12 @@ class Place:
         usable = code if code is not None and len(code) <= LONGEST_INLINE else None
         return replace(self, variables={**self.variables, name: usable})
 
+    def passing(self, steps: Iterable[str]) -> Place:
+        """This place after the same Assign has noted that these steps have not run: what a variable holds of them is
+        from an earlier round."""
+        gone: dict[tuple[str, Facet], str | None] = {(name, facet): None for name in steps for facet in Facet}
+        return replace(self, steps={**self.steps, **gone})
+
     def ending(self, step_id: str, output: str | None, status: str) -> Place:
         """This place after the step `step_id` has ended with the given output and status."""
         steps = {
@@ -56,10 +62,35 @@ ENTRY: Final = Place()
 """A state's arguments and conditions: everything is in variables."""
 
 
+@dataclass(slots=True)
+class Captures:
+    """What the iterations of a distributed loop read from outside: they see no variable of it, so that each gets the
+    values in its input."""
+
+    chain: Chain
+    """The branches and loops around an iteration, this loop last."""
+    variables: frozenset[str]
+    """The workflow's variables that are set before the loop."""
+    names: set[str] = field(default_factory=set)
+    """The machine's variables that are read."""
+
+    def is_outer_loop(self, loop_id: str) -> bool:
+        return loop_id + LOOP in self.chain[:-1]
+
+
 class PlaceCodes:
     """The codes of one place."""
 
-    def __init__(self, analysis: Analysis, names: Names, place: Place, chain: Chain, workflow_name: str) -> None:
+    def __init__(
+        self,
+        analysis: Analysis,
+        names: Names,
+        place: Place,
+        chain: Chain,
+        workflow_name: str,
+        captures: Captures | None = None,
+    ) -> None:
+        self._captures = captures
         self._analysis = analysis
         self._names = names
         self._place = place
@@ -67,33 +98,53 @@ class PlaceCodes:
         self._workflow_name = workflow_name
 
     def input(self) -> str:
+        self._capture(INPUT)
         return _usable(self._place.input)
 
     def step(self, step_id: str, facet: Facet) -> str:
         if (step_id, facet) in self._place.steps:
             return _usable(self._place.steps[step_id, facet])
-        name = f"${self._names.step(step_id, self._chain)}"
+        variable = self._names.step(step_id, self._chain)
+        if self._captures is not None and not self._names.stands_in(step_id, self._captures.chain):
+            self._capture(variable)
+        name = f"${variable}"
         return jsonata.path(name, facet.value) if step_id in self._analysis.records else name
 
     def variable(self, name: str) -> str:
         if name in self._place.variables:
             return _usable(self._place.variables[name])
-        return f"${self._names.variable(name)}"
+        variable = self._names.variable(name)
+        if self._captures is not None and name in self._captures.variables:
+            self._capture(variable)
+        return f"${variable}"
 
     def error(self, step_id: str) -> str:
         if step_id in self._place.errors:
             return _usable(self._place.errors[step_id])
-        return f"${self._names.error(step_id)}"
+        variable = self._names.error(step_id)
+        if self._captures is not None and not self._names.stands_in(step_id, self._captures.chain):
+            self._capture(variable)
+        return f"${variable}"
 
     def loop(self, loop_id: str, *, index: bool) -> str:
         if (loop_id, index) in self._place.loops:
             return self._place.loops[loop_id, index]
-        return f"${self._names.loop(loop_id, index=index, wanted='index' if index else 'item')}"
+        variable = self._names.loop(loop_id, index=index, wanted="index" if index else "item")
+        if self._captures is not None and self._captures.is_outer_loop(loop_id):
+            self._capture(variable)
+        return f"${variable}"
+
+    def _capture(self, variable: str) -> None:
+        if self._captures is not None:
+            self._captures.names.add(variable)
 
     def environment(self, name: str) -> str:
         return substitution(name)
 
     def run(self, member: str) -> str:
+        if self._captures is not None and member != "workflow":
+            self._capture(RUN)
+            return f"${RUN}.{member}"
         match member:
             case "id":
                 return "$states.context.Execution.Name"

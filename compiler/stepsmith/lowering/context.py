@@ -17,7 +17,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.translate import Translation, translate, translate_condition
-from stepsmith.lowering.codes import ENTRY, CannotFold, Place, PlaceCodes
+from stepsmith.lowering.codes import ENTRY, CannotFold, Captures, Place, PlaceCodes
 from stepsmith.lowering.edges import Edge, End, Folded, Pending, PendingAssign, PendingBlock, PendingSet
 from stepsmith.lowering.names import Chain, Names
 from stepsmith.model.steps import Block, ForEachStep, Step
@@ -80,6 +80,8 @@ class Frame:
     chain: Chain = ()
     path: tuple[str | Number, ...] = ()
     """The path of the steps here: texts, and numbers known only in a run."""
+    captures: Captures | None = None
+    """Inside a distributed loop: what must be handed in."""
     first: tuple[str, ForEachStep] | None = None
     """The first state of an iteration, which finds the item in its input."""
 
@@ -96,6 +98,8 @@ class Context:
     """Lowers a block; steps and blocks hold each other, so each finds the other here."""
     functions: set[str] = field(default_factory=set)
     machines: set[str] = field(default_factory=set)
+    labels: list[str] = field(default_factory=list)
+    """Of distributed loops."""
     frame: Frame = field(default_factory=Frame)
 
     def block(self, block: Block, edge: Edge) -> Edge:
@@ -164,7 +168,12 @@ class Context:
         return self._checked(template, point, place, {}, condition=True).code
 
     def _codes(self, place: Place) -> PlaceCodes:
-        return PlaceCodes(self.analysis, self.names, place, self.frame.chain, self.workflow.name)
+        frame = self.frame
+        return PlaceCodes(self.analysis, self.names, place, frame.chain, self.workflow.name, frame.captures)
+
+    def run_id(self) -> Json:
+        """The id of the run as a field; the executions of a distributed loop have names of their own."""
+        return jsonata.field(self._codes(ENTRY).run("id"))
 
     def _checked(
         self, template: Template, point: Point, place: Place, extra: Mapping[str, Binding], *, condition: bool
@@ -288,7 +297,8 @@ class Context:
         if any((step.id, facet) in place.steps for facet in facets):
             pairs = [(facet, place.steps.get((step.id, facet))) for facet in facets]
             return {facet.value: jsonata.field(code) for facet, code in pairs if code is not None}
-        return jsonata.field(f"${self.names.step(step.id, self.frame.chain)}")
+        kept = jsonata.variable(self.names.step(step.id, self.frame.chain))
+        return jsonata.field(jsonata.conditional(jsonata.call("exists", kept), kept, jsonata.obj([])).text)
 
     def fold_or_go(self, edge: Edge, place: Place) -> Folded:
         """The edge folded into the state before it, or a step to the state made of it."""
@@ -366,12 +376,12 @@ class Context:
 
     def unrun(self, steps: Iterable[Step]) -> dict[str, Json]:
         """Assign entries for steps that this way passes by, so that reading them later finds nothing, not a failure."""
-        chain = self.frame.chain
-        return {
-            self.names.step(step.id, chain): {}
-            for step in steps
-            if step.id in self.analysis.records and self.names.is_seen_from(step.id, chain)
-        }
+        return {self.names.step(name, self.frame.chain): {} for name in self.passed(steps)}
+
+    def passed(self, steps: Iterable[Step]) -> list[str]:
+        """Those of `steps` for which `unrun` has an entry."""
+        records, chain = self.analysis.records, self.frame.chain
+        return [step.id for step in steps if step.id in records and self.names.is_seen_from(step.id, chain)]
 
 
 def without_output(edge: Edge, step: Step) -> Edge:

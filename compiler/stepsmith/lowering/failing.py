@@ -14,7 +14,7 @@ from stepsmith.lowering.context import Context, Guard, LoweringError
 from stepsmith.lowering.edges import Edge, Folded
 from stepsmith.lowering.errors import error_cause, error_fields, expand
 from stepsmith.model.policies import Handler, Then
-from stepsmith.model.steps import Block, Step, handlers_of, inner_blocks, walk
+from stepsmith.model.steps import Block, Step, TryStep, handlers_of, inner_blocks, walk
 
 EVERYTHING = "States.ALL"
 MATCH_ANY = (EVERYTHING, "States.TaskFailed")
@@ -86,12 +86,13 @@ def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
 def _catcher(context: Context, step: Step, guard: Guard) -> tuple[Catcher, Folded]:
     fields = error_fields(step.id)
     raised = {**fields, "cause": jsonata.field(error_cause().text)}
-    place = Place().ending(step.id, None, "failed")
     owner = guard.owner.id if guard.owner else ""
-    folded = context.fold_to_state(guard.edge, Place(steps=place.steps, errors={owner: None}))
+    change = _change(context, step, guard, fields, inside(step))
+    place = Place(errors={owner: None}, loops=context.entry(step.id).loops).passing(change.steps)
+    folded = context.fold_to_state(guard.edge, place.ending(step.id, None, "failed"))
     assign: dict[str, Json] = {
         **context.entry_assign(step.id),
-        **context.unrun(_passed_by(step, guard)),
+        **change.assign,
         **context.record(step, {Facet.STATUS: "failed", Facet.ERROR: fields}),
         **folded.assign,
     }
@@ -101,15 +102,32 @@ def _catcher(context: Context, step: Step, guard: Guard) -> tuple[Catcher, Folde
     return Catcher(errors, must_go(folded), assign, output={}), folded
 
 
-def _passed_by(step: Step, guard: Guard) -> Iterator[Step]:
-    """The steps that have not run when `step` fails and `guard` takes over."""
-    yield from inside(step)
-    around = {each.id for each in walk(guard.block) if any(inner.id == step.id for inner in inside(each))}
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a failure means for other steps than the one that failed: their variables, and their ids."""
+
+    assign: dict[str, Json]
+    steps: tuple[str, ...]
+
+
+def _change(context: Context, step: Step, guard: Guard, error: dict[str, Json], lost: Iterable[Step]) -> _Change:
+    """When `step` fails and `guard` takes over, what stands after it in the block has not run, nothing is known of the
+    steps that are `lost` with it, and the blocks around it have failed too; but a block that has failed before, in
+    whose handler it stands, keeps its own error."""
+    passed, failed = list(lost), list[Step]()
     reached = False
     for each in walk(guard.block):
-        if each.id in around or (reached and each.id != step.id):
-            yield each
+        if any(inner.id == step.id for block in inner_blocks(each) for inner in walk(block)):
+            failed.append(each)
+        elif reached and each.id != step.id:
+            passed.append(each)
         reached = reached or each.id == step.id
+    if reached and isinstance(guard.owner, TryStep):
+        failed.append(guard.owner)
+    assign = context.unrun(passed)
+    for block in failed:
+        assign |= context.record(block, {Facet.STATUS: "failed", Facet.ERROR: error})
+    return _Change(assign, (*context.passed(passed), *(block.id for block in failed)))
 
 
 def raise_error(context: Context, name: str, step: Step | None, raised: Raised) -> str:
@@ -152,10 +170,21 @@ def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[
 
 
 def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised) -> tuple[dict[str, Json], str]:
-    assign: dict[str, Json] = context.unrun(_passed_by(step, guard)) if step is not None else {}
+    assign: dict[str, Json] = {}
+    if step is not None:
+        error = {name: value for name, value in raised.fields().items() if name != "cause"}
+        anew = raised.known is not None
+        assign |= _change(context, step, guard, error, inside(step) if anew else ()).assign
+        if anew:
+            assign |= context.record(step, {Facet.STATUS: "failed", Facet.ERROR: error})
     if guard.variable is not None:
         assign[guard.variable] = raised.fields()
     return assign, context.state_for(guard.edge)
+
+
+def handled(step: Step) -> list[Step]:
+    """The steps of the handlers of `step` itself, which a success passes by."""
+    return [inner for handler in step.on_failure or () for inner in walk(handler.steps)]
 
 
 def inside(step: Step) -> Iterator[Step]:

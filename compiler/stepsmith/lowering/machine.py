@@ -49,5 +49,6 @@ def lower_workflow(workflow: Workflow, analysis: Analysis, catalog: ActionCatalo
         timeout=workflow.timeout,
         environment=tuple(sorted(set(_environment(analysis)))),
         functions=tuple(sorted(context.functions)),
+        distributed=tuple(sorted(context.labels)),
         machines=tuple(sorted(context.machines)),
     )

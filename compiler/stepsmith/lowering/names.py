@@ -11,6 +11,8 @@ from stepsmith.model.steps import Block, ForEachStep, ParallelStep, handlers_of,
 from stepsmith.model.workflow import Workflow
 
 INPUT = "input"
+RUN = "run"
+"""What the iterations of a distributed loop are told of the run; their own execution is another one."""
 
 LOOP = "[]"
 
@@ -26,7 +28,7 @@ class Names:
     """
 
     def __init__(self, workflow: Workflow, analysis: Analysis) -> None:
-        self._taken: set[str] = {INPUT}
+        self._taken: set[str] = {INPUT, RUN}
         self._chosen: dict[tuple[str, ...], str] = {}
         self.homes: Mapping[str, Chain] = dict(_homes(workflow.steps, ()))
         for name in sorted(analysis.variables_read):
@@ -50,6 +52,10 @@ class Names:
         """Whether the step can be read in `chain`: it stands there or deeper, but in no loop of its own."""
         home = self.homes.get(name, ())
         return home[: len(chain)] == chain and not any(part.endswith(LOOP) for part in home[len(chain) :])
+
+    def stands_in(self, name: str, chain: Chain) -> bool:
+        """Whether the step stands inside all the branches and loops of `chain`."""
+        return self.homes.get(name, ())[: len(chain)] == chain
 
     def error(self, step: str) -> str:
         """Where the handlers of `step` find the error."""

@@ -19,14 +19,15 @@ from stepsmith.expressions import jsonata
 from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template
-from stepsmith.lowering.blocks import lower_for_each, lower_parallel, lower_repeat, lower_switch, lower_try
+from stepsmith.lowering.blocks import lower_repeat, lower_switch, lower_try
 from stepsmith.lowering.children import lower_child
 from stepsmith.lowering.choices import markers, ways
 from stepsmith.lowering.codes import Place
 from stepsmith.lowering.context import Context, LoweringError, without_output
 from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingSet
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import Raised, catching, inside, lower_handlers, must_go, raise_error
+from stepsmith.lowering.failing import Raised, catching, handled, inside, lower_handlers, must_go, raise_error
+from stepsmith.lowering.loops import lower_for_each, lower_parallel
 from stepsmith.lowering.params import lower_params
 from stepsmith.model.steps import (
     ActionStep,
@@ -42,13 +43,11 @@ from stepsmith.model.steps import (
     SwitchStep,
     TryStep,
     WaitStep,
-    walk,
 )
 
 LAMBDA_INVOKE = "arn:${Partition}:states:::lambda:invoke"
 RESULT = "$states.result.Payload"
 RETRY_COUNT = "{% $states.context.State.RetryCount %}"
-RUN_ID = "{% $states.context.Execution.Name %}"
 
 
 def lower_block(context: Context, block: Block, edge: Edge) -> Edge:
@@ -65,7 +64,7 @@ def _step(context: Context, step: Step, edge: Edge) -> Edge:
     name = f"{step.id}.if"
     inner = _verb(context, step, edge, before.knowing(step.condition, True))
     entry = context.entry(name)
-    skipping = Place(loops=entry.loops).ending(step.id, None, "skipped")
+    skipping = Place(loops=entry.loops).passing(context.passed(inside(step))).ending(step.id, None, "skipped")
     folded = [
         context.fold_to_state(inner, entry),
         context.fold_to_state(without_output(edge, step), skipping),
@@ -132,10 +131,10 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         extra = {"output": Binding(type=context.analysis.results[step.id], code=RESULT)}
         output = context.write(step.output, point, entry, extra).json
         inline = context.inline(step.output, point, entry, extra)
-    place = Place(loops=entry.loops, must_be_total=bool(caught.catchers)).ending(step.id, inline, "succeeded")
+    place = Place(loops=entry.loops, must_be_total=bool(caught.catchers))
+    place = place.passing(context.passed(handled(step))).ending(step.id, inline, "succeeded")
     reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
     after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
-    handled = [inner for handler in step.on_failure or () for inner in walk(handler.steps)]
     state = TaskState(
         name=step.id,
         origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps, ways=caught.ways),
@@ -150,7 +149,7 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         catch=caught.catchers,
         assign={
             **context.entry_assign(step.id),
-            **context.unrun(handled),
+            **context.unrun(handled(step)),
             **context.record(step, {Facet.OUTPUT: output, Facet.STATUS: "succeeded"}),
             **after.assign,
         },
@@ -162,7 +161,7 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
 
 def _payload(context: Context, step: ActionStep, point: Point, entry: Place) -> Json:
     """What the handler gets: the params, and which run and step it works for."""
-    run: dict[str, Json] = {"id": RUN_ID, "workflow": context.workflow.name}
+    run: dict[str, Json] = {"id": context.run_id(), "workflow": context.workflow.name}
     if context.workflow.version is not None:
         run["version"] = jsonata.literal(context.workflow.version)
     params = lower_params(context, step.params, point, entry)

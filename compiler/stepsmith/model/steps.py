@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from stepsmith.expressions.syntax import Template
@@ -134,11 +135,34 @@ class ParallelStep(Common):
     keyed: bool
 
 
+class S3Format(StrEnum):
+    """How the items of a loop lie in S3."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    """The first row names the columns; every value is text."""
+    OBJECTS = "objects"
+    """The items are the objects themselves, as S3 lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Items:
+    """The items of a distributed loop in S3: one file, or with the format `objects` all that begins with a prefix."""
+
+    uri: Value
+    format: S3Format
+    span: Span = field(compare=False, repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForEachStep(Common):
-    """Runs its steps once per item of a list."""
+    """Runs its steps once per item of a list. `distributed`: each item is an execution of its own."""
 
-    items: Value
+    items: Value | S3Items
+    distributed: bool = False
+    results: Value | None = None
+    """The `s3://` URI under which a distributed loop writes its results, which are then not its output."""
     item_name: str
     index_name: str | None
     concurrency: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,7 +13,20 @@ from stepsmith.dialects.native.verbs import Common, Verb
 from stepsmith.dialects.native.work import PLAIN, WORK_VERBS
 from stepsmith.document import Entry, MappingNode, Node, ScalarNode, SequenceNode
 from stepsmith.model.policies import Handler
-from stepsmith.model.steps import Block, Branch, Case, ForEachStep, ParallelStep, RepeatStep, Step, SwitchStep, TryStep
+from stepsmith.model.steps import (
+    Block,
+    Branch,
+    Case,
+    ForEachStep,
+    ParallelStep,
+    RepeatStep,
+    S3Format,
+    S3Items,
+    Step,
+    SwitchStep,
+    TryStep,
+)
+from stepsmith.model.values import Literal, Value
 from stepsmith.source import Span
 
 MODIFIERS: Final = (
@@ -238,11 +252,27 @@ def _for_each(reader: Reader, node: MappingNode, verb: Entry, common: Common) ->
     mapping = reader.mapping(verb.value, "for_each", 'write for_each: {in: "{{ input.files }}", steps: […]}')
     if mapping is None:
         return None
-    reader.known_keys(mapping, ("in", "as", "index_as", "concurrency", "tolerate", "steps"), "for_each")
+    reader.known_keys(mapping, FOR_EACH_KEYS, "for_each")
+    mode = (
+        reader.choice(node_, "mode", ("inline", "distributed")) if (node_ := mapping.get("mode")) is not None else None
+    )
+    distributed = mode == "distributed"
+    results = mapping.entry("results")
+    if results is not None and not distributed:
+        reader.diagnostics.error(
+            "modifier-not-here",
+            "only a distributed loop writes its results to S3",
+            results.key_span,
+            "add mode: distributed",
+        )
     items = mapping.get("in")
     if items is None:
         reader.diagnostics.error("missing-key", "for_each needs `in`", mapping.span, 'write in: "{{ input.files }}"')
-    concurrency = reader.whole(node_, "concurrency", 1, 40) if (node_ := mapping.get("concurrency")) is not None else 1
+    concurrency = (
+        reader.whole(node_, "concurrency", 1, 10_000 if distributed else 40)
+        if (node_ := mapping.get("concurrency")) is not None
+        else 1
+    )
     count, percent = _tolerate(reader, node_) if (node_ := mapping.get("tolerate")) is not None else (0, None)
     item_name = _loop_name(reader, mapping, "as") or "item"
     index_name = _loop_name(reader, mapping, "index_as")
@@ -250,7 +280,9 @@ def _for_each(reader: Reader, node: MappingNode, verb: Entry, common: Common) ->
     if items is None:
         return None
     return ForEachStep(
-        items=reader.value(items),
+        items=_loop_items(reader, items, distributed=distributed),
+        distributed=distributed,
+        results=reader.value(results.value) if results is not None else None,
         item_name=item_name,
         index_name=index_name,
         concurrency=concurrency or 1,
@@ -259,6 +291,41 @@ def _for_each(reader: Reader, node: MappingNode, verb: Entry, common: Common) ->
         steps=block,
         **common,
     )
+
+
+def _loop_items(reader: Reader, node: Node, *, distributed: bool) -> Value | S3Items:
+    """What a loop runs over: a value, or `{s3: s3://…, format: …}`."""
+    if not isinstance(node, MappingNode) or node.get("s3") is None:
+        return reader.value(node)
+    reader.known_keys(node, ("s3", "format"), "for_each.in")
+    if not distributed:
+        reader.diagnostics.error(
+            "modifier-not-here", "only a distributed loop reads its items from S3", node.span, "add mode: distributed"
+        )
+    uri = node.entry("s3")
+    assert uri is not None
+    value = reader.value(uri.value)
+    text = value.value if isinstance(value, Literal) else None
+    if isinstance(value, Literal) and not (isinstance(text, str) and re.fullmatch(r"s3://[^/]+/.*", text)):
+        reader.diagnostics.error(
+            "bad-uri",
+            "s3 must be an s3:// URI",
+            uri.value.span,
+            "write s3: s3://BUCKET/KEY, or a prefix with format: objects",
+        )
+    given = node.get("format")
+    chosen = reader.choice(given, "format", tuple(S3Format)) if given is not None else None
+    if chosen is None:
+        ending = str(text).rpartition(".")[2] if isinstance(text, str) else ""
+        chosen = ending if ending in tuple(S3Format) else S3Format.OBJECTS if str(text).endswith("/") else None
+        if chosen is None and given is None:
+            reader.diagnostics.error(
+                "missing-key",
+                "the format of the items can't be told from the URI",
+                node.span,
+                f"add format: one of {one_of(S3Format)}",
+            )
+    return S3Items(value, S3Format(chosen or S3Format.JSON), node.span)
 
 
 def _loop_name(reader: Reader, mapping: MappingNode, key: str) -> str | None:
@@ -313,6 +380,7 @@ def _try(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> Step
     )
 
 
+FOR_EACH_KEYS: Final = ("in", "as", "index_as", "concurrency", "tolerate", "mode", "results", "steps")
 DEFAULT_ROUNDS: Final = 100
 
 VERBS: Final[Mapping[str, Verb]] = {
