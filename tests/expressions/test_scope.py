@@ -191,6 +191,10 @@ def test_get_of_a_namespace_reads_a_member_or_the_default() -> None:
     assert compiled("{{ context.get('n', 0) }}", scope).code == "$exists($found) ? $found : 0"
     assert condition("context.get('n', 0) > 0", scope, legacy=True).code == "($exists($found) ? $found : 0) > 0"
     assert compiled("{{ context.get('n') }}", scope).slugs == []
+    assert condition("'n' in context", scope).code == "$exists($found)"
+    assert condition("'n' not in context", scope).code == "$not($exists($found))"
+    assert condition("context.get(context.n)", scope).slugs == ["unknown-function"]
+    assert condition("'kil' in steps", SCOPE).slugs == ["unknown-step"]
 
 
 def test_all_mistakes_of_one_expression_are_reported() -> None:

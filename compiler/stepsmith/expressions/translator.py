@@ -332,6 +332,8 @@ class Translator:
         return result
 
     def _compare(self, node: nodes.Compare) -> Value:
+        if (member := self._name_in_namespace(node)) is not None:
+            return member
         operands = [node.expr, *(operand.expr for operand in node.ops)]
         names = as_bare_words(node, self._scope) if self._bare_words else {}
         found: list[Value] = []
@@ -507,15 +509,30 @@ class Translator:
             raise Refused("filter-argument", f"`{target.name}` needs an argument", f"write {target.name}(x)")
         return self.written(Use(self, row, target.name, node, node.args[0], node.args[1:], node.kwargs), node)
 
+    def _namespace(self, node: nodes.Expr) -> bool:
+        """Whether a node names something that has members and no value of its own."""
+        if chain_of(node) is None:
+            return False
+        binding, _ = binding_of(self._scope, node)
+        return binding is not None and binding.is_namespace
+
+    def _name_in_namespace(self, node: nodes.Compare) -> Value | None:
+        """`'name' in context` of a namespace: whether the member is there."""
+        match node:
+            case nodes.Compare(
+                expr=nodes.Const(value=str()) as name, ops=[nodes.Operand(op="in" | "notin" as op, expr=space)]
+            ) if self._namespace(space):
+                read = nodes.Getitem(space, name, "load", lineno=space.lineno)
+                test = "defined" if op == "in" else "undefined"
+                return self.written(Use(self, row_of_test(test), test, node, read, [], []), node)
+        return None
+
     def _member_by_get(self, node: nodes.Call, target: nodes.Getattr) -> Value | None:
         """`context.get('name', 0)` of a namespace, which has no value of its own: the member, or the default."""
-        if not isinstance(target.node, nodes.Name | nodes.Getattr | nodes.Getitem):
-            return None
-        binding, _ = binding_of(self._scope, target.node)
-        if binding is None or not binding.is_namespace or not node.args or len(node.args) > 2 or node.kwargs:
+        if not self._namespace(target.node) or not 1 <= len(node.args) <= 2 or node.kwargs:
             return None
         if not isinstance(node.args[0], nodes.Const) or not isinstance(node.args[0].value, str):
-            raise Refused("unknown-function", f"`{target.attr}` of this needs a quoted name", "write .get('name', 0)")
+            raise Refused("unknown-function", "`get` of this needs a quoted name", "write .get('name', 0)")
         read = nodes.Getitem(target.node, node.args[0], "load", lineno=target.lineno)
         instead = node.args[1] if len(node.args) == 2 else nodes.Const(None, lineno=node.lineno)
         return self.written(Use(self, row_of_filter("default"), "get", node, read, [instead], []), node)
