@@ -119,7 +119,7 @@ def test_failure(bench: Any, expression: str) -> None:
 
 
 def test_an_endless_expression_is_given_up(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepsmith.engine.query.corrections.EVALUATION_STEPS", 10_000)
+    monkeypatch.setattr("stepsmith.engine.query.corrections.operators.EVALUATION_STEPS", 10_000)
     assert "D1012" in failure_of(bench, "($f := function($n) { $f($n + 1) }; $f(1))")
 
 

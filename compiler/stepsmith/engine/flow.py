@@ -101,7 +101,7 @@ def finish(
             context = context_for(core, visit, extra)
             for name, template in assign:
                 assigned[name] = Payload(template.render(context))
-            put_out = default if output is None else Payload(output.render(context))
+            put_out = default if output is None else _shared(output.render(context), visit.input, default)
         else:
             put_out = default
     except FieldError as problem:
@@ -128,6 +128,14 @@ def finish(
         run.owner.run_succeeded(run, put_out)
     else:
         core.soon(partial(enter, core, run, goto, put_out))
+
+
+def _shared(value: Json, *known: Payload) -> Payload:
+    """The payload of a value, one that has its text already when the value is one of these."""
+    for payload in known:
+        if payload.value is value:
+            return payload
+    return Payload(value)
 
 
 def _oversized(run: Run, sizes: Mapping[str, int]) -> Failure | None:
