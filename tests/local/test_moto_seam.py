@@ -49,6 +49,7 @@ def test_canary_what_is_replaced_is_as_it_was(seam: Seam) -> None:
     if seam.parameters is None:
         assert found is None, f"moto has a {seam.name} of its own now"
         return
+    found = getattr(found, "__func__", found)
     assert found is not None
     assert tuple(inspect.signature(found).parameters) == seam.parameters
     assert found.__module__ == seam.module, "a patch was left in place"
@@ -69,6 +70,14 @@ def test_canary_moto_does_not_run_machines_by_itself(stock: Any) -> None:
     states = stock("stepfunctions")
     execution = start(states, machine({"A": {"Type": "Pass", "Output": {"a": 1}}}))
     assert states.describe_execution(executionArn=execution)["status"] == "RUNNING"
+
+
+def test_canary_moto_makes_a_session_of_its_own() -> None:
+    from moto.core.base_backend import AccountSpecificBackend
+
+    with mock_aws():
+        boto3.setup_default_session(region_name="us-east-1")
+        assert AccountSpecificBackend.get_session() is not boto3.DEFAULT_SESSION
 
 
 def test_canary_moto_ignores_the_size_of_a_history_page(stock: Any) -> None:

@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> int:
     from stepsmith.cli.workflows import here_project, load_catalog
 
-    catalog = load_catalog(here_project())
+    catalog = load_catalog(here_project(), console)
     if arguments.name is None:
         _list(catalog, console, as_json=arguments.json)
         return Exit.DONE

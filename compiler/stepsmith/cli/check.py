@@ -27,9 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
     project, paths = workflow_paths(arguments.paths)
-    catalog = load_catalog(project)
+    catalog = load_catalog(project, console)
     here = Path.cwd()
-    compiled = [compile_file(path, shown(path, here), catalog) for path in paths]
+    with console.working(f"checking {plural(len(paths), 'workflow')}"):
+        compiled = [compile_file(path, shown(path, here), catalog) for path in paths]
     diagnostics = [diagnostic for item in compiled for diagnostic in item.diagnostics]
     text = render(diagnostics, sources_of(*compiled), arguments.format, colour=console.colour)
     console.out.write(text if not text or text.endswith("\n") else text + "\n")

@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import Final, TextIO
@@ -78,6 +79,20 @@ class Console:
     def note(self, text: str) -> None:
         """Writes a line to standard error."""
         self.err.write(text + "\n")
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Says on a terminal what takes a moment, while it does; it is gone afterwards."""
+        shown = _is_terminal(self.err) and self.live
+        if shown:
+            self.err.write(f"{text}{self.symbol('ellipsis')}")
+            self.err.flush()
+        try:
+            yield
+        finally:
+            if shown:
+                self.err.write("\r\x1b[K")
+                self.err.flush()
 
     def style(self, text: str, *styles: str) -> str:
         """`text` in the given styles (`bold`, `dim` or a colour), unchanged where colours are off."""

@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
     project, path = find_workflow(arguments.workflow)
-    catalog = load_catalog(project)
+    catalog = load_catalog(project, console)
     compiled = compile_file(path, shown(path, Path.cwd()), catalog)
     report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)
     if compiled.workflow is None or compiled.asl is None or compiled.origins is None:
@@ -56,10 +56,11 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     data = read_input(arguments.input, arguments.properties, compiled.workflow)
 
     # Only now is it worth its time to load the emulated AWS.
-    from stepsmith.cli.live import LiveTree, PlainLines
-    from stepsmith.local.mocks import Mocks
-    from stepsmith.local.runner import Program, RunOptions, run_workflow
-    from stepsmith.local.sam import TemplateError
+    with console.working("starting the local AWS"):
+        from stepsmith.cli.live import LiveTree, PlainLines
+        from stepsmith.local.mocks import Mocks
+        from stepsmith.local.runner import Program, RunOptions, run_workflow
+        from stepsmith.local.sam import TemplateError
 
     mocks = _read_mocks(arguments.mock, compiled, catalog, console) if arguments.mock else Mocks()
     if mocks is None:

@@ -59,10 +59,11 @@ def workflow_paths(arguments: list[str]) -> tuple[Project, list[Path]]:
     return here_project(first), list(paths)
 
 
-def load_catalog(project: Project) -> ActionCatalog:
+def load_catalog(project: Project, console: Console) -> ActionCatalog:
     """The project's catalogue. Raises CommandError if an action cannot be imported."""
     try:
-        return project.catalog()
+        with console.working("reading the actions"):
+            return project.catalog()
     except ProjectError as error:
         raise CommandError(error.message, help=error.help, status=Exit.PROBLEMS) from error
 

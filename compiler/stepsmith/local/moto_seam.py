@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+import boto3  # type: ignore[import-untyped]
 from botocore.handlers import BUILTIN_HANDLERS  # type: ignore[import-untyped]
 from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult, EmptyResult
@@ -465,6 +466,13 @@ SEAMS: Final = (
     Seam(
         _API, "", "get_backend", "our engine instead of moto's interpreter or its canned answers", ("account", "region")
     ),
+    Seam(
+        "moto.core.base_backend",
+        "AccountSpecificBackend",
+        "get_session",
+        "a session of its own, which reads all of botocore's endpoints once more",
+        ("cls",),
+    ),
     Seam(_API, "StepFunctionResponse", "describe_execution", "no stopDate after a timeout, no redriveCount"),
     Seam(_API, "StepFunctionResponse", "get_execution_history", "paging, order and includeExecutionData are ignored"),
     Seam(_API, "StepFunctionResponse", "stop_execution", "error and cause are dropped"),
@@ -487,6 +495,7 @@ SEAMS: Final = (
         ("self", "original_event", "transform_input"),
     ),
 )
+_REGIONS: Final = "moto.core.base_backend"
 _BY_SERVICE: Final = {"lambda": "moto.awslambda.models", "events": "moto.events.models"}
 """Modules that are patched when their service is first called: importing them costs time that most runs need not
 spend."""
@@ -540,6 +549,8 @@ class Installed:
         desk = self.desk
         if name == "get_backend":
             return self.backend
+        if name == "get_session":
+            return classmethod(lambda _: boto3.DEFAULT_SESSION or boto3.Session())
         if name == "invoke":
 
             def invoke(
@@ -575,6 +586,7 @@ def install(desk: Desk) -> Installed:
     if _installed is not None:
         raise RuntimeError("another local AWS is running in this process")
     _installed = Installed(desk)
+    _installed.patch(_REGIONS)
     _installed.patch(_API)
     return _installed
 
