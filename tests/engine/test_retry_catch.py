@@ -227,3 +227,21 @@ def test_a_catchers_assign_sees_the_retries_made(bench: Any, make_task: Any) -> 
         }
     )
     assert execution.output == 2
+
+
+def test_retry_count_is_seen_where_aws_shows_it(bench: Any, make_task: Any) -> None:
+    count = "{% $exists($states.context.State.RetryCount) %}"
+    branch = {"StartAt": "B", "States": {"B": {"Type": "Pass", "Output": ["{% $states.input %}", count], "End": True}}}
+    execution = bench(
+        {
+            "T": make_task(Arguments=count, Assign={"task": count}, Output="{% $states.result %}", Next="P"),
+            "P": {
+                "Type": "Parallel",
+                "Arguments": count,
+                "Branches": [branch],
+                "Output": ["{% $states.input %}", "{% $states.result[0] %}", count, "{% $task %}"],
+                "End": True,
+            },
+        }
+    )
+    assert execution.output == [True, [True, False], False, True]

@@ -92,7 +92,6 @@ class Engine:
             self.start,
             self.stop,
         )
-        self._executions: list[Execution] = []
 
     def start(
         self,
@@ -183,9 +182,14 @@ class Engine:
             return self.clock.now()
         return self._core.scheduler.next_deadline()
 
-    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Call a function when this much time has passed: a schedule, a scripted answer to a task token."""
-        self._core.scheduler.call_at(self.clock.now() + timedelta(seconds=seconds), action)
+    def call_later(self, seconds: float, action: Callable[[], None], *, passive: bool = False) -> None:
+        """Call a function when this much time has passed: a schedule, a scripted answer to a task token.
+
+        One that is `passive` is called when its time has come, but `run` does not go on for its sake alone: a
+        schedule that sets itself anew would otherwise never let it return.
+        """
+        when = self.clock.now() + timedelta(seconds=seconds)
+        self._core.scheduler.call_at(when, action, passive=passive)
 
     def complete_task(self, token: str, output: Json) -> None:
         """Answer a waiting task with its result. Raises InvalidToken and TaskTimedOut."""

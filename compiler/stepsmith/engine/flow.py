@@ -237,6 +237,7 @@ def _close_branches(core: Core, visit: Visit) -> None:
 
 
 def _catch(core: Core, visit: Visit, catcher: Catcher, failure: Failure) -> None:
+    visit.count_retries()  # measured: a catcher's fields see the retries made
     error_output = Payload(error_object(failure))
     finish(
         core,

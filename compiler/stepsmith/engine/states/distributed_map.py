@@ -343,6 +343,7 @@ def begin(core: Core, visit: Visit, state: Map) -> None:
     except FieldError as problem:
         evaluation_failed(core, visit, problem)
         return
+    visit.context = None  # measured: Output and Assign see no RetryCount
     run = visit.run
     execution = run.execution
     length = 0 if plan.items is None else len(plan.items)

@@ -175,6 +175,7 @@ def begin(core: Core, visit: Visit, state: Map) -> None:
     except FieldError as problem:
         evaluation_failed(core, visit, problem)
         return
+    visit.context = None  # measured: Output and Assign see no RetryCount
     outer = visit.run
     started = core.record(outer.execution, "MapStateStarted", {"length": len(items)}, outer.last_event)
     outer.last_event = started.id

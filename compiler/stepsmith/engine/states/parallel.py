@@ -94,6 +94,7 @@ def begin(core: Core, visit: Visit, state: Parallel) -> None:
     except FieldError as problem:
         evaluation_failed(core, visit, problem)
         return
+    visit.context = None  # measured: Output and Assign see no RetryCount
     oversized = check_data(arguments, state.name)
     if oversized is not None:
         fail(core, visit, oversized)
