@@ -44,10 +44,11 @@ steps:
 def test_a_run_shows_its_steps_its_end_and_its_output(project: Project, call: Call) -> None:
     called = call("run", "greeting", "-p", "who=you")
     assert (called.status, called.err) == (0, "")
-    (hello,) = lines_with("hello ", called.lines[:1])
+    title, hello, again = called.lines[:3]
+    assert title == "greeting 2.0.0"
     assert hello.startswith(("  ✓ hello", "  + hello"))
     assert '{"text": "hello you", "length": 9}' in hello
-    assert called.lines[1].split()[1:] == ["again", "skipped"]
+    assert again.split()[1:] == ["again", "skipped"]
     assert lines_with("succeeded", called.lines)
     assert '  "text": "hello you"' in called.lines
     assert Path("greeting.txt").read_text() == "hello you"
@@ -125,7 +126,7 @@ def test_a_workflow_with_errors_does_not_run(project: Project, call: Call) -> No
 def test_a_failed_run_points_at_its_line_with_the_params(project: Project, call: Call) -> None:
     called = call("run", "greeting", "-p", "who=nobody")
     assert called.status == 1
-    assert lines_with("NobodyThere: nobody has that name", called.lines[:1])
+    assert lines_with("NobodyThere: nobody has that name", called.lines[1:2])
     at = 'workflows/greeting.yaml:8:3: error: step "hello" failed with NobodyThere: nobody has that name [run-failed]'
     assert at in called.lines
     assert "8 |   - id: hello" in called.lines

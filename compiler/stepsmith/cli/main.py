@@ -16,7 +16,7 @@ from typing import Final, NoReturn, Protocol, cast
 from stepsmith.cli.console import Console, can_show, standard_console
 from stepsmith.cli.failures import CommandError, Exit
 
-REPORT_TO: Final = "https://github.com/stepsmith/stepsmith/issues"
+REPORT_TO: Final = "the issue tracker of the project (CONTRIBUTING.md tells what helps)"
 
 
 class CommandModule(Protocol):
@@ -143,7 +143,7 @@ def _our_bug(error: Exception, console: Console) -> int:
 
         traceback.print_exc(file=console.err)
     console.note(f"stepsmith: internal error: {type(error).__name__}: {error}")
-    console.note(f"  this is a bug of ours: please report it at {REPORT_TO}")
+    console.note(f"  this is a bug of ours: please report it in {REPORT_TO}")
     if not os.environ.get("STEPSMITH_DEBUG"):
         console.note("  STEPSMITH_DEBUG=1 shows the traceback")
     return Exit.BUG

@@ -67,6 +67,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         return Exit.PROBLEMS
     program = Program(compiled.workflow.name, compiled.asl, compiled.origins, compiled.workflow.version)
     view = None if arguments.json else (LiveTree if console.live else PlainLines)(console)
+    if view is not None:
+        console.print(" ".join(filter(None, (console.style(program.name, "bold"), program.version))))
     evaluations: list[Evaluation] = []
     options = RunOptions(
         mocks=mocks,
