@@ -7,7 +7,7 @@ import pytest
 from tests.expressions.differential import compare
 from tests.expressions.generator import Generator
 
-COUNT = 300
+COUNT = 250
 
 
 @pytest.mark.parametrize("seed", [101, 202])

@@ -12,7 +12,7 @@ from stepsmith.expressions import Binding, Scope
 from stepsmith.expressions.types import TEXT, ListType
 from tests.expressions.evaluation import compiled, condition, evaluate
 
-LONG = 30_000
+LONG = 10_000
 HOSTILE = {
     "parentheses": "{{ " + "(" * LONG + "1" + ")" * LONG + " }}",
     "open parentheses": "{{ " + "(" * LONG + " }}",

@@ -67,7 +67,7 @@ class Use:
     ) -> None:
         self.name = name
         self._translator = translator
-        self._row = row
+        self.row = row
         self._node = node
         self._subject = subject
         self._value: Value | None = None
@@ -79,13 +79,13 @@ class Use:
         self._bind(args, keywords)
 
     def _bind(self, args: Sequence[nodes.Expr], keywords: Sequence[nodes.Keyword | nodes.Pair]) -> None:
-        parameters = self._row.parameters
+        parameters = self.row.parameters
         # Where further arguments follow (`map('join', ', ')`), only parameters that must be given are positional.
-        positional = [p for p in parameters if p.default is REQUIRED] if self._row.rest else list(parameters)
+        positional = [p for p in parameters if p.default is REQUIRED] if self.row.rest else list(parameters)
         for parameter, arg in zip(positional, args, strict=False):
             self._arguments[parameter.name] = arg
         more = list(args[len(positional) :])
-        if more and not self._row.rest:
+        if more and not self.row.rest:
             at_most = f"at most {len(positional)}" if positional else "none"
             raise Refused("filter-argument", f"`{self.name}` has too many arguments, it takes {at_most}", self._usage())
         self._rest = more
@@ -96,7 +96,7 @@ class Use:
                 raise Refused("filter-argument", f"`{self.name}` is given `{keyword.key}` twice", self._usage())
             if keyword.key in known:
                 self._arguments[keyword.key] = keyword.value
-            elif self._row.rest and self._row.name in ("map", "select", "reject", "selectattr", "rejectattr"):
+            elif self.row.rest and self.row.name in ("map", "select", "reject", "selectattr", "rejectattr"):
                 self._keywords.append(keyword)
             else:
                 help_text = did_you_mean(keyword.key, known, self._usage())
@@ -106,7 +106,7 @@ class Use:
                 raise Refused("filter-argument", f"`{self.name}` needs `{parameter.name}`", self._usage())
 
     def _usage(self) -> str:
-        return f"write {self._row.signature}"
+        return f"write {self.row.signature}"
 
     # --- table.Call
 
@@ -137,14 +137,14 @@ class Use:
     def argument(self, name: str) -> Value:
         if name in self._arguments:
             return self._translator.value(self._arguments[name])
-        default = next(p.default for p in self._row.parameters if p.name == name)
+        default = next(p.default for p in self.row.parameters if p.name == name)
         assert default is not REQUIRED
         assert not isinstance(default, list | dict)
         return constant(default, type_of(default) if default is not None else NULL)
 
     def literal(self, name: str) -> Json:
         if name not in self._arguments:
-            default = next(p.default for p in self._row.parameters if p.name == name)
+            default = next(p.default for p in self.row.parameters if p.name == name)
             assert default is not REQUIRED
             return default
         value = constant_of(self._arguments[name])

@@ -10,27 +10,25 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count, pairwise
+from itertools import count
 
 from jinja2 import nodes
 
 from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
 from stepsmith.expressions import jsonata as j
 from stepsmith.expressions import values as v
-from stepsmith.expressions.bare_words import as_bare_words
 from stepsmith.expressions.calls import Use, row_of_filter, row_of_test
 from stepsmith.expressions.catalogue import FUNCTIONS, METHODS, UNSUPPORTED_METHODS
+from stepsmith.expressions.comparisons import compare, is_namespace
 from stepsmith.expressions.helpers import RESERVED_PREFIX
 from stepsmith.expressions.lookups import Place, item_of, property_of
 from stepsmith.expressions.names import as_proven, binding_of, bound, shown
 from stepsmith.expressions.narrowing import narrow_by
 from stepsmith.expressions.scope import Scope
 from stepsmith.expressions.tree import Expression, chain_of
-from stepsmith.expressions.types import ANY, NULL, TextType, describe, kinds, type_of
+from stepsmith.expressions.types import ANY, NULL, describe, type_of
 from stepsmith.expressions.values import Maybe, Refused, Value
 from stepsmith.source import Span
-
-_COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
 
 # What stands for the value of a part that was refused, so that the rest can still be checked.
 _BROKEN = Value(j.constant(None), ANY, total=True, simple=True)
@@ -50,9 +48,9 @@ class Translator:
     ) -> None:
         """`numbers` are those of local names, shared by the parts of one text."""
         self._expression = expression
-        self._scope = scope
+        self.scope = scope
         self._diagnostics = diagnostics
-        self._bare_words = bare_words
+        self.bare_words = bare_words
         self._numbers = count(1) if numbers is None else numbers
         self._standing: dict[int, tuple[nodes.Name, Value]] = {}
 
@@ -105,7 +103,7 @@ class Translator:
 
     def written(self, use: Use, node: nodes.Node) -> Value:
         """The value that a row of the tables writes."""
-        result = use._row.write(use)
+        result = use.row.write(use)
         return result if isinstance(result, Value) else self.consumed(result, node)
 
     # --- errors
@@ -149,7 +147,7 @@ class Translator:
                 return self._place(node).read
             case nodes.Filter(name="first" | "last" | "min" | "max"):
                 result = self._use_of_filter(node)
-                written = result._row.write(result)
+                written = result.row.write(result)
                 if isinstance(written, Maybe):
                     return written
                 return Maybe(written.code, written.type, self.source_of(node), present=True)
@@ -180,7 +178,7 @@ class Translator:
             case nodes.Not():
                 return v.inverted(self.condition(node.node))
             case nodes.Compare():
-                return self._compare(node)
+                return compare(self, node)
             case nodes.Add():
                 return v.added(self.value(node.left), self.value(node.right))
             case nodes.Sub() | nodes.Mul() | nodes.Div() | nodes.FloorDiv() | nodes.Mod() | nodes.Pow():
@@ -246,22 +244,22 @@ class Translator:
                 _, value = self._standing[id(node)]
                 return Place(Maybe(value.code, value.type, "the value", present=True))
             case nodes.Name() | nodes.Getattr() | nodes.Getitem():
-                binding, path = binding_of(self._scope, node)
+                binding, path = binding_of(self.scope, node)
                 if binding is not None:
-                    return bound(self._scope, binding, path)
+                    return bound(self.scope, binding, path)
             case _:
                 pass
         match node:
             case nodes.Getattr():
                 if node.attr.startswith("__"):
                     raise Refused("unknown-property", f"{node.attr} is no data", "names of data do not begin with __")
-                return as_proven(self._scope, node, property_of(self._base(node.node), node.attr))
+                return as_proven(self.scope, node, property_of(self._base(node.node), node.attr))
             case nodes.Getitem(arg=nodes.Const(value=str() as name)):
-                return as_proven(self._scope, node, property_of(self._base(node.node), name))
+                return as_proven(self.scope, node, property_of(self._base(node.node), name))
             case nodes.Getitem():
                 key = self.value(node.arg)
                 source = repr(node.arg.value) if isinstance(node.arg, nodes.Const) else "…"
-                return as_proven(self._scope, node, item_of(self._base(node.node), key, source))
+                return as_proven(self.scope, node, item_of(self._base(node.node), key, source))
         raise AssertionError(f"{type(node).__name__} is no reference")
 
     def _base(self, node: nodes.Expr) -> Place:
@@ -286,11 +284,11 @@ class Translator:
 
     def _narrowing(self, operands: Sequence[nodes.Expr], *, truth: bool) -> Iterator[Value]:
         """The truth of each operand, in the scope that the operands before it have proven."""
-        scope = self._scope
+        scope = self.scope
         for operand in operands:
             yield self.condition(operand)
-            self._scope = narrow_by(self._scope, operand, truth)
-        self._scope = scope
+            self.scope = narrow_by(self.scope, operand, truth)
+        self.scope = scope
 
     @staticmethod
     def _flattened(node: nodes.Expr) -> list[nodes.Expr]:
@@ -311,12 +309,12 @@ class Translator:
     def _choice(self, node: nodes.And | nodes.Or) -> Value:
         """`and` and `or` as values give one of their operands, as in Python."""
         is_and = isinstance(node, nodes.And)
-        scope = self._scope
+        scope = self.scope
         operands: list[Value] = []
         for part in self._flattened(node):
             operands.append(self.value(part))
-            self._scope = narrow_by(self._scope, part, is_and)
-        self._scope = scope
+            self.scope = narrow_by(self.scope, part, is_and)
+        self.scope = scope
         if all(operand.only("boolean") for operand in operands):
             return v.boolean(j.chain("and" if is_and else "or", [each.code for each in operands]), *operands)
         result = operands[-1]
@@ -330,79 +328,6 @@ class Translator:
             chosen = v.either(kept, result, kept) if is_and else v.either(kept, kept, result)
             result = replace(chosen, code=j.block(bindings, chosen.code), total=operand.total and result.total)
         return result
-
-    def _compare(self, node: nodes.Compare) -> Value:
-        if (member := self._name_in_namespace(node)) is not None:
-            return member
-        operands = [node.expr, *(operand.expr for operand in node.ops)]
-        names = as_bare_words(node, self._scope) if self._bare_words else {}
-        found: list[Value] = []
-        for at, operand in enumerate(operands):
-            if at in names:
-                found.append(self._word(names[at], operand))
-            else:
-                found.append(self.value(operand))
-        bindings: list[tuple[str, j.Code]] = []
-        for at in range(1, len(found) - 1):
-            if not found[at].simple:
-                name = self.fresh()
-                bindings.append((name, found[at].code))
-                found[at] = replace(found[at], code=j.variable(name), simple=True)
-        results = [
-            self._comparison(operand.op, left, right, node)
-            for operand, (left, right) in zip(node.ops, pairwise(found), strict=True)
-        ]
-        code = j.block(bindings, j.chain("and", [result.code for result in results]))
-        return v.boolean(code, *results)
-
-    def _comparison(self, op: str, left: Value, right: Value, node: nodes.Compare) -> Value:
-        if op in ("eq", "ne", "in", "notin"):
-            self._warn_of_no_match(left, right, node, within=op in ("in", "notin"))
-        match op:
-            case "eq" | "ne":
-                return v.equal(left, right, negated=op == "ne")
-            case "in":
-                return v.contained(left, right)
-            case "notin":
-                return v.inverted(v.contained(left, right))
-            case _:
-                return v.ordered(_COMPARISONS[op], *self._as_numbers(left, right, node))
-
-    def _warn_of_no_match(self, left: Value, right: Value, node: nodes.Compare, *, within: bool) -> None:
-        """A comparison that has the same outcome whatever the data: a misspelt choice, a number beside a text."""
-        if within and not right.only("array"):
-            return
-        other = v.item(right) if within else right.type
-        if not left.kinds & kinds(other):
-            help_text = "convert one of them: `| string`, `| int`"
-            if "null" in left.kinds | kinds(other):
-                help_text = "ask whether it is there with `is defined`"
-        elif isinstance(left.type, TextType) and isinstance(other, TextType):
-            known, given = left.type.choices, other.choices
-            if known is None or given is None or set(known) & set(given):
-                return
-            # The longer of the two is what a schema declares, the shorter what the author wrote.
-            known, given = (known, given) if len(known) >= len(given) else (given, known)
-            help_text = did_you_mean(given[0], known, f"it is {describe(TextType(known))}")
-        else:
-            return
-        self.warn("never-equal", f"{describe(left.type)} is never {describe(other)}", node, help_text)
-
-    def _as_numbers(self, left: Value, right: Value, node: nodes.Compare) -> tuple[Value, Value]:
-        """In other dialects a text beside a number is meant as a number; theirs compared what the texts spell."""
-        if not self._bare_words or {left.only("string"), right.only("string")} != {True, False}:
-            return left, right
-        if not (left.only("number") or right.only("number")):
-            return left, right
-        self.warn("text-as-number", "a text is compared with a number", node, "write `| float` behind the text")
-        row = row_of_filter("float")
-        text = left if left.only("string") else right
-        number = self.written(Use(self, row, "float", node, text, [], []), node)
-        return (number, right) if text is left else (left, number)
-
-    def _word(self, word: Value, node: nodes.Expr) -> Value:
-        self.warn("bare-word", "text in a condition is written without quotes", node, f"write {word.code.text}")
-        return word
 
     def _arithmetic(self, node: nodes.BinExpr) -> Value:
         if isinstance(node, nodes.Sub):
@@ -423,14 +348,14 @@ class Translator:
     def _refuse_hyphen(self, node: nodes.Sub) -> None:
         """`steps.my-step.output` is read as a subtraction; says how a name with a hyphen is written."""
         left, right = chain_of(node.left), chain_of(node.right)
-        if left is None or right is None or right[0] in self._scope.names:
+        if left is None or right is None or right[0] in self.scope.names:
             return
         name = f"{[left[0], *left[1]][-1]}-{right[0]}"
         if name not in self._expression.source:
             return
         if left[1]:
             text = "".join([shown((left[0], *left[1][:-1])), f"['{name}']", *(f".{step}" for step in right[1])])
-        elif left[0] in self._scope.names:
+        elif left[0] in self.scope.names:
             return
         else:
             text = f"'{name}'"
@@ -448,12 +373,12 @@ class Translator:
                 "if-without-else", "an `if` in an expression needs an `else`", "write `a if condition else b`"
             )
         test = self.condition(node.test)
-        scope = self._scope
-        self._scope = narrow_by(scope, node.test, True)
+        scope = self.scope
+        self.scope = narrow_by(scope, node.test, True)
         then = self.value(node.expr1)
-        self._scope = narrow_by(scope, node.test, False)
+        self.scope = narrow_by(scope, node.test, False)
         otherwise = self.value(node.expr2)
-        self._scope = scope
+        self.scope = scope
         return v.either(test, then, otherwise)
 
     def _slice(self, node: nodes.Getitem, bounds: nodes.Slice) -> Value:
@@ -509,27 +434,9 @@ class Translator:
             raise Refused("filter-argument", f"`{target.name}` needs an argument", f"write {target.name}(x)")
         return self.written(Use(self, row, target.name, node, node.args[0], node.args[1:], node.kwargs), node)
 
-    def _namespace(self, node: nodes.Expr) -> bool:
-        """Whether a node names something that has members and no value of its own."""
-        if chain_of(node) is None:
-            return False
-        binding, _ = binding_of(self._scope, node)
-        return binding is not None and binding.is_namespace
-
-    def _name_in_namespace(self, node: nodes.Compare) -> Value | None:
-        """`'name' in context` of a namespace: whether the member is there."""
-        match node:
-            case nodes.Compare(
-                expr=nodes.Const(value=str()) as name, ops=[nodes.Operand(op="in" | "notin" as op, expr=space)]
-            ) if self._namespace(space):
-                read = nodes.Getitem(space, name, "load", lineno=space.lineno)
-                test = "defined" if op == "in" else "undefined"
-                return self.written(Use(self, row_of_test(test), test, node, read, [], []), node)
-        return None
-
     def _member_by_get(self, node: nodes.Call, target: nodes.Getattr) -> Value | None:
         """`context.get('name', 0)` of a namespace, which has no value of its own: the member, or the default."""
-        if not self._namespace(target.node) or not 1 <= len(node.args) <= 2 or node.kwargs:
+        if not is_namespace(self, target.node) or not 1 <= len(node.args) <= 2 or node.kwargs:
             return None
         if not isinstance(node.args[0], nodes.Const) or not isinstance(node.args[0].value, str):
             raise Refused("unknown-function", "`get` of this needs a quoted name", "write .get('name', 0)")

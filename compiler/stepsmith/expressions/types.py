@@ -52,10 +52,14 @@ class ListType:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A declared property of an object; one that is not `required` may be missing."""
+    """A declared property of an object; one that is not `required` may be missing.
+
+    `doubted` False: nobody knows whether it may be missing, so that reading it is no mistake.
+    """
 
     type: Type
     required: bool = True
+    doubted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,7 @@ def find_property(type_: Type, name: str) -> Found | None:
         case ObjectType():
             if name in type_.properties:
                 declared = type_.properties[name]
-                return Found(declared.type, declared.required, declared=True)
+                return Found(declared.type, declared.required, declared=declared.doubted)
             return None if type_.closed else Found(type_.rest, present=False, declared=False)
         case UnionType():
             found = [find_property(member, name) for member in type_.members]
