@@ -152,3 +152,33 @@ def test_everything_happens_at_its_second(seed: int) -> None:
     assert moments == sorted(moments)
     assert [event.id for event in execution.events] == list(range(1, len(moments) + 1))
     assert all(event.previous_event_id < event.id for event in execution.events)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_run_that_is_stopped_and_redriven_comes_to_the_same_end(seed: int) -> None:
+    plan = Plan(Random(seed))
+    graph = plan.graph(3)
+
+    def handler(call: TaskCall) -> TaskOutcome:
+        seconds = plan.durations[call.state][call.attempt]
+        if seconds is None:
+            return TaskSucceeded("too late", after=100)
+        if call.attempt + 1 < len(plan.durations[call.state]):
+            return TaskFailed("E", after=seconds)
+        return TaskSucceeded({"done": call.state}, after=seconds)
+
+    def run(stops: int) -> Any:
+        engine = Engine(handler)
+        execution = engine.start({"QueryLanguage": "JSONata", **graph}, {"seed": seed})
+        moments = Random(seed)
+        for _ in range(stops):
+            engine.advance(moments.choice([0, 1, 30, 5_000, 100_000]))
+            if execution.running:
+                engine.stop(execution)
+                engine.redrive(execution)
+        engine.run()
+        return execution
+
+    whole, pieces = run(0), run(4)
+    assert pieces.status is whole.status is Status.SUCCEEDED
+    assert pieces.output == whole.output

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stepsmith.engine.errors import Failure
 from stepsmith.engine.events import Event
-from stepsmith.engine.query.expression import VariableFrame, bound
+from stepsmith.engine.query.expression import Bound, VariableFrame, bound
 from stepsmith.engine.values import Json, Payload, timestamp_text
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Visit:
             }
         return self.context
 
-    def bound_context(self) -> dict[str, Any]:
+    def bound_context(self) -> dict[str, Bound]:
         """The context object in the library's form; the execution's part, which may be large, is made once."""
         execution = self.run.execution
         return {
@@ -216,7 +216,7 @@ class Execution:
     _timer: Timer | None = field(default=None, repr=False)
     _on_end: Callable[[Execution], None] | None = field(default=None, repr=False)
     _context: dict[str, Json] | None = field(default=None, repr=False)
-    _bound_about: Any = field(default=None, repr=False)
+    _bound_about: Bound = field(default=None, repr=False)
 
     @property
     def events(self) -> Sequence[Event]:
@@ -258,7 +258,7 @@ class Execution:
             }
         return self._context
 
-    def bound_about(self) -> Any:
+    def bound_about(self) -> Bound:
         """The context object's member ``Execution`` in the library's form."""
         if self._bound_about is None:
             self._bound_about = bound(self.context()["Execution"])

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stepsmith.engine.errors import DATA_LIMIT_EXCEEDED, QUERY_EVALUATION_ERROR, TIMEOUT, Failure, matches
 from stepsmith.engine.events import Detail
 from stepsmith.engine.execution import Run, Visit
 from stepsmith.engine.limits import ASSIGN_BYTES, VARIABLES_BYTES, check_data
 from stepsmith.engine.machine import Assign, Catcher, Fail, Map, Parallel, Retrier, Succeed, Task, Wait
-from stepsmith.engine.query.expression import bound
+from stepsmith.engine.query.expression import Bound, bound
 from stepsmith.engine.templates import Context, FieldError, Template
 from stepsmith.engine.values import Json, Payload
 
@@ -62,7 +62,7 @@ def context_for(
     for name, payload in extra.items():
         states[name] = payload.value
 
-    def bind() -> dict[str, Any]:
+    def bind() -> dict[str, Bound]:
         bound_context = visit.bound_context()
         if item is not None:
             bound_context["Map"] = {"Item": bound(item)}
@@ -75,7 +75,7 @@ def context_for(
     return Context(core.evaluator, visit.run.scope.frame, states, bind, trace)
 
 
-def _bound(payload: Payload) -> Any:
+def _bound(payload: Payload) -> Bound:
     return bound(payload.value) if payload.may_hold_null else payload.value
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from stepsmith.engine.query.expression import (
+    Bound,
     Evaluator,
     Expression,
     QueryError,
@@ -65,7 +66,7 @@ class Context:
         evaluator: Evaluator,
         scope: VariableFrame,
         states: Mapping[str, Json],
-        bind: Callable[[], Mapping[str, Any]],
+        bind: Callable[[], Mapping[str, Bound]],
         trace: Trace | None,
     ) -> None:
         self.evaluator = evaluator
@@ -73,13 +74,13 @@ class Context:
         self.states = states
         self.trace = trace
         self._bind = bind
-        self._bound: Mapping[str, Any] | None = None
+        self._bound: Mapping[str, Bound] | None = None
 
     def evaluate(self, query: Expression) -> Json:
         """The value of an expression here. Raises QueryError."""
         return self.evaluator.evaluate(query, self.scope, self.states, self._bound_states)
 
-    def _bound_states(self) -> Mapping[str, Any]:
+    def _bound_states(self) -> Mapping[str, Bound]:
         if self._bound is None:
             self._bound = self._bind()
         return self._bound

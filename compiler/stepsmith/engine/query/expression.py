@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from jsonata.jexception import JException
 from jsonata.jsonata import Jsonata
@@ -23,6 +23,9 @@ from jsonata.utils import Utils
 from stepsmith.engine.query.corrections import CorrectedJsonata, compile_regex, corrected_functions
 from stepsmith.engine.query.functions import FunctionError, aws_functions
 from stepsmith.engine.values import Json
+
+Bound: TypeAlias = Any
+"""A value in the library's form, where null has a marker of its own; the library has no types."""
 
 Frame = Jsonata.Frame
 NULL: Final = Utils.NULL_VALUE
@@ -161,7 +164,7 @@ class Evaluator:
         query: Expression,
         scope: VariableFrame,
         states: Mapping[str, Json],
-        bound_states: Callable[[], Mapping[str, Any]],
+        bound_states: Callable[[], Mapping[str, Bound]],
     ) -> Json:
         """The value of an expression, with `scope`'s variables and `states` as ``$states``.
 
@@ -215,7 +218,7 @@ def _walk(path: tuple[str, ...], scope: VariableFrame, states: Mapping[str, Json
     return value
 
 
-def bound(value: Json) -> Any:
+def bound(value: Json) -> Bound:
     """A value as the library wants it, where null has a marker of its own. What holds no null is not copied."""
     if value is None:
         return NULL
@@ -235,7 +238,7 @@ def bound(value: Json) -> Any:
     return value
 
 
-def plain(value: Any) -> Json:
+def plain(value: Bound) -> Json:
     """A result of the library as a JSON value of its own. Raises QueryError for functions, regexes and alike."""
     match value:
         case bool() | str() | None:
