@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from stepsmith.document import Json
 from stepsmith.local.functions import FunctionUnknownError, LocalFunctions
+from stepsmith.local.handlers import Context, call
 from stepsmith.local.sam import FunctionResource
 
 MODULE = """
@@ -179,6 +182,24 @@ def test_a_caller_who_loses_patience_first_gets_no_answer(functions: LocalFuncti
     answer = functions.invoke("slow", {}, patience=0.05)
     assert answer.overran
     assert answer.fault is None
+
+
+def test_a_handler_that_is_given_up_does_nothing_more(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+
+    def handler(event: Json, context: Context) -> Json:
+        time.sleep(0.2)
+        done.write_text("too late")
+        return None
+
+    context = Context("r", "f", "arn", "128", "/aws/lambda/f", time.monotonic() + 0.05)
+    answer = call(handler, None, context, timeout=0.05, environment={})
+    assert answer.fault is not None
+    assert answer.fault.type == "Sandbox.Timedout"
+    (worker,) = [thread for thread in threading.enumerate() if thread.name == "lambda-f"]
+    worker.join(5)
+    assert not worker.is_alive()
+    assert not done.exists()
 
 
 def test_a_handler_cannot_change_the_callers_event(functions: LocalFunctions) -> None:

@@ -128,7 +128,7 @@ def _print_outcome(ran: RunReport, compiled: Compilation, console: Console, *, v
 def _print_trace(
     evaluations: list[Evaluation], ran: RunReport, compiled: Compilation, write: Callable[[str], None]
 ) -> None:
-    """The params of each step, then each expression in the order of its evaluation."""
+    """The params of each step, each expression in the order of its evaluation, and what the handlers printed."""
     from stepsmith.cli.failure import step_of_state
 
     write("trace")
@@ -138,6 +138,8 @@ def _print_trace(
     for item in evaluations:
         value = f"failed: {item.error}" if item.error else json.dumps(item.value, ensure_ascii=False, default=str)
         write(f"  {step_of_state(compiled.origins, item.state)} {item.field}: {item.expression.strip()} = {value}")
+    for line in ran.log.splitlines():
+        write(f"  log: {line}")
 
 
 def _exit_status(ran: RunReport) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from stepsmith.catalog import ActionCatalog
@@ -59,10 +60,13 @@ def workflow_paths(arguments: list[str]) -> tuple[Project, list[Path]]:
     return here_project(first), list(paths)
 
 
-def load_catalog(project: Project, console: Console) -> ActionCatalog:
-    """The project's catalogue. Raises CommandError if an action cannot be imported."""
+def load_catalog(project: Project, console: Console | None = None) -> ActionCatalog:
+    """The project's catalogue; a terminal is told while it is rebuilt.
+
+    Raises CommandError if an action cannot be imported.
+    """
     try:
-        with console.working("reading the actions"):
+        with console.working("reading the actions") if console else nullcontext():
             return project.catalog()
     except ProjectError as error:
         raise CommandError(error.message, help=error.help, status=Exit.PROBLEMS) from error

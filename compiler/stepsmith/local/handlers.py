@@ -1,8 +1,8 @@
 """Runs a Python handler as Lambda's runtime does, in this process: import, call, the shape of each failure.
 
 The shapes are those of AWS's own runtime client (awslambdaric 4.2) and of the Lambda service around it.
-Nothing here knows a template or a workflow. A handler that overruns its time is abandoned: Python cannot end
-a thread.
+Nothing here knows a template or a workflow. A handler that overruns its time is made to stop at its next line:
+what it waits for in that moment cannot be interrupted.
 """
 
 from __future__ import annotations
@@ -138,13 +138,29 @@ def call(
     worker = threading.Thread(target=within.run, args=(work,), name=f"lambda-{context.function_name}", daemon=True)
     with environment_of(environment), contextlib.redirect_stdout(log):
         worker.start()
-        worker.join(limit)
+        try:
+            worker.join(limit)
+        finally:
+            if worker.is_alive():
+                _end(worker)
     if outcome:
         return Answer(outcome[0].payload, outcome[0].fault, log.getvalue())
     if patience is not None and patience < timeout:
         return Answer(log=log.getvalue(), overran=True)
     message = f"RequestId: {context.aws_request_id} Error: Task timed out after {timeout:.2f} seconds"
     return Answer(fault=Fault("Sandbox.Timedout", message, context.aws_request_id), log=log.getvalue())
+
+
+def _end(worker: threading.Thread) -> None:
+    """Makes an abandoned handler stop at the next line of Python that it would run.
+
+    Lambda ends the whole environment. Here it would otherwise go on after the run, when nothing is emulated any more
+    and its next call could reach a real account.
+    """
+    import ctypes
+
+    assert worker.ident is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(worker.ident), ctypes.py_object(SystemExit))
 
 
 def _called(handler: Handler, event: Json, context: Context) -> Answer:
