@@ -32,10 +32,12 @@ class ActionErrorType:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A statement of an action's least-privilege policy; resources may hold `${LogicalId}` substitutions."""
+    """A statement of a least-privilege policy; resources may hold `${LogicalId}` substitutions."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    conditions: tuple[tuple[str, str, str], ...] = ()
+    """Operator, key and value of each."""
 
 
 @dataclass(frozen=True)

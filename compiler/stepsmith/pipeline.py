@@ -18,6 +18,7 @@ from stepsmith.lowering.machine import lower_workflow
 from stepsmith.model.signature import Siblings, WorkflowSignature
 from stepsmith.model.steps import ChildStep
 from stepsmith.model.workflow import Workflow
+from stepsmith.services import ServiceCatalog
 from stepsmith.source import SourceFile
 from stepsmith.verify import verify_machine
 
@@ -36,11 +37,19 @@ class Compilation:
     """The source map."""
 
 
-def compile_bytes(path: str, data: bytes, catalog: ActionCatalog, siblings: Siblings | None = None) -> Compilation:
+def compile_bytes(
+    path: str,
+    data: bytes,
+    catalog: ActionCatalog,
+    siblings: Siblings | None = None,
+    services: ServiceCatalog | None = None,
+) -> Compilation:
     """Compiles the content of a file that people know as `path`."""
     diagnostics = Diagnostics()
     source = read_source(path, data, diagnostics)
-    return compile_workflow(source, catalog, diagnostics, siblings) if source else Compilation(diagnostics)
+    if source is None:
+        return Compilation(diagnostics)
+    return compile_workflow(source, catalog, diagnostics, siblings, services)
 
 
 def compile_workflow(
@@ -48,21 +57,23 @@ def compile_workflow(
     catalog: ActionCatalog,
     diagnostics: Diagnostics | None = None,
     siblings: Siblings | None = None,
+    services: ServiceCatalog | None = None,
 ) -> Compilation:
     """Compiles a text; every problem that can be found is found in one run.
 
-    `siblings` are the workflows of the project, for steps that run one; None leaves those steps unchecked.
+    `siblings` are the workflows of the project, for steps that run one, `services` the operations of AWS, for
+    steps that call one; None leaves those steps unchecked.
     """
     diagnostics = diagnostics if diagnostics is not None else Diagnostics()
     document = load_document(source, diagnostics)
     workflow = read_workflow(document, diagnostics) if document else None
     if workflow is None:
         return Compilation(diagnostics, source)
-    analysis = analyse(workflow, catalog, siblings or {})
-    run_checks(CheckContext(workflow, analysis, catalog, diagnostics, siblings))
+    analysis = analyse(workflow, catalog, siblings or {}, services)
+    run_checks(CheckContext(workflow, analysis, catalog, diagnostics, siblings, services))
     if diagnostics.has_errors:
         return Compilation(diagnostics, source, workflow)
-    machine = lower_workflow(workflow, analysis, catalog)
+    machine = lower_workflow(workflow, analysis, catalog, services)
     text = definition_text(machine)
     verify_machine(machine, text, diagnostics)
     if diagnostics.has_errors:
@@ -70,7 +81,9 @@ def compile_workflow(
     return Compilation(diagnostics, source, workflow, machine, text, origins(workflow, machine))
 
 
-def read_signature(path: str, data: bytes, catalog: ActionCatalog) -> WorkflowSignature | None:
+def read_signature(
+    path: str, data: bytes, catalog: ActionCatalog, services: ServiceCatalog | None = None
+) -> WorkflowSignature | None:
     """What other workflows may know of the one in a file; None when too little of it can be read."""
     diagnostics = Diagnostics()
     source = read_source(path, data, diagnostics)
@@ -78,7 +91,7 @@ def read_signature(path: str, data: bytes, catalog: ActionCatalog) -> WorkflowSi
     workflow = read_workflow(document, diagnostics) if document else None
     if workflow is None:
         return None
-    analysis = analyse(workflow, catalog, {})
+    analysis = analyse(workflow, catalog, {}, services)
     children = [step.workflow for step in workflow.every_step() if isinstance(step, ChildStep)]
     return WorkflowSignature(
         workflow.name, workflow.type, workflow.input, output_type(workflow, analysis), tuple(dict.fromkeys(children))

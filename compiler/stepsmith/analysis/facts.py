@@ -100,6 +100,8 @@ class Point:
     """Inside a handler: the id of the step whose error is `error`."""
     loops: Mapping[str, LoopName] = field(default_factory=dict)
     """The names of items and indexes of the loops around this place."""
+    answerable: bool = False
+    """The params of a step that waits for an answer stand here: the token for it can be read."""
     dead: bool = False
     """No way leads here: what stands before always ends the run."""
 

@@ -41,10 +41,12 @@ from stepsmith.expressions.types import (
     type_of,
     union,
 )
+from stepsmith.integrations import integration_of
 from stepsmith.model.policies import Handler, Then
 from stepsmith.model.signature import Siblings
 from stepsmith.model.steps import (
     ActionStep,
+    AwsStep,
     Block,
     ChildStep,
     FailStep,
@@ -63,6 +65,7 @@ from stepsmith.model.steps import (
 )
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
+from stepsmith.services import ServiceCatalog
 
 _S3_ITEMS: Final[Mapping[S3Format, Type]] = {
     S3Format.JSON: ANY,
@@ -81,9 +84,11 @@ STARTED: Final = ObjectType({"run_id": Property(TEXT)}, closed=True)
 """The result of a step that starts a workflow and does not wait for it."""
 
 
-def analyse(workflow: Workflow, catalog: ActionCatalog, siblings: Siblings) -> Analysis:
+def analyse(
+    workflow: Workflow, catalog: ActionCatalog, siblings: Siblings, services: ServiceCatalog | None = None
+) -> Analysis:
     """What is known everywhere in `workflow`. Never fails: what is wrong is taken as unknown, for checks to report."""
-    return _Walk(workflow, catalog, siblings).analysis()
+    return _Walk(workflow, catalog, siblings, services).analysis()
 
 
 def output_type(workflow: Workflow, analysis: Analysis) -> Type:
@@ -94,8 +99,11 @@ def output_type(workflow: Workflow, analysis: Analysis) -> Type:
 
 
 class _Walk:
-    def __init__(self, workflow: Workflow, catalog: ActionCatalog, siblings: Siblings) -> None:
+    def __init__(
+        self, workflow: Workflow, catalog: ActionCatalog, siblings: Siblings, services: ServiceCatalog | None = None
+    ) -> None:
         self._siblings = siblings
+        self._services = services
         self._workflow = workflow
         self._catalog = catalog
         self._points: dict[str, Point] = {}
@@ -177,6 +185,9 @@ class _Walk:
                 return self._after(
                     step, point, child.output if child and step.waits else ANY if step.waits else STARTED
                 )
+            case AwsStep():
+                self._use(UseKind.PARAMS, step.params, replace(point, answerable=step.waits), step)
+                return self._after(step, point, integration_of(step, self._services).result_type)
             case SetStep():
                 return self._set(step, point)
             case WaitStep():

@@ -91,7 +91,7 @@ def build_scope(
         "steps": Binding(members=_Lazy(analysis.order, lambda name: _step(name, analysis, point, codes)), noun="step"),
         "vars": Binding(members=_Lazy(point.variables, lambda name: _variable(name, point, codes)), noun="variable"),
         "run": Binding(
-            members=_Lazy(RUN_MEMBERS, lambda name: Binding(type=RUN_MEMBERS[name], code=codes.run(name))),
+            members=_Lazy(RUN_MEMBERS, lambda name: _run(name, point, codes)),
             noun="property of run",
         ),
         "env": Binding(
@@ -109,7 +109,14 @@ def build_scope(
     return scope
 
 
-RUN_MEMBERS: Mapping[str, Type] = {"id": TEXT, "workflow": TEXT, "started_at": TEXT, "attempt": INTEGER}
+TASK_TOKEN = "task_token"  # noqa: S105 - a name, no secret
+RUN_MEMBERS: Mapping[str, Type] = {
+    "id": TEXT,
+    "workflow": TEXT,
+    "started_at": TEXT,
+    "attempt": INTEGER,
+    TASK_TOKEN: TEXT,
+}
 
 
 class _Lazy(Mapping[str, Binding]):
@@ -145,6 +152,13 @@ def _step(name: str, analysis: Analysis, point: Point, codes: Codes) -> Binding:
         return _value(types[each], codes.step(name, each), fact.of(each).presence, fact.of(each).reason)
 
     return Binding(members=_Lazy([each.value for each in Facet], facet), noun="property of a step")
+
+
+def _run(name: str, point: Point, codes: Codes) -> Binding:
+    if name == TASK_TOKEN and not point.answerable:
+        reason = "only the params of a step that ends in .waitForTaskToken have a token"
+        return Binding(type=TEXT, code="$token", presence=Presence.NEVER, absent=reason)
+    return Binding(type=RUN_MEMBERS[name], code=codes.run(name))
 
 
 def _variable(name: str, point: Point, codes: Codes) -> Binding:

@@ -20,6 +20,11 @@ LONGEST_VARIABLE: Final = 80
 LONGEST_STATE: Final = 80
 
 
+def environment_key(name: str) -> str:
+    """The key of a value of the environment among the definition's substitutions: `API_URL` is `EnvApiUrl`."""
+    return "Env" + "".join(part.capitalize() for part in name.split("_"))
+
+
 def machine_id(workflow: str) -> str:
     """The logical id of a workflow's state machine in the template."""
     return "".join(word.capitalize() for word in workflow.split("-")) + "Machine"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
 
+from stepsmith.catalog import Permission
 from stepsmith.document import Json
 from stepsmith.source import Span
 
@@ -252,3 +253,5 @@ class StateMachine:
     """Labels of its distributed Maps, whose items are executions of this same machine."""
     functions: tuple[str, ...] = ()
     """Logical ids of the Lambda functions it invokes; each is a `${…}` substitution in the definition."""
+    permissions: tuple[Permission, ...] = ()
+    """What its role must allow besides invoking those functions and starting those machines."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stepsmith.checks.actions import check_actions
+from stepsmith.checks.aws import check_aws
 from stepsmith.checks.children import check_children
 from stepsmith.checks.context import CheckContext
 from stepsmith.checks.errors import check_error_names
@@ -24,6 +25,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     check_expressions,
     check_params,
     check_children,
+    check_aws,
     check_error_names,
     check_secrets,
     check_environment,

@@ -12,6 +12,7 @@ from stepsmith.diagnostics import Diagnostics
 from stepsmith.expressions.scope import Binding, Scope
 from stepsmith.model.signature import Siblings
 from stepsmith.model.workflow import Workflow
+from stepsmith.services import ServiceCatalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class CheckContext:
     diagnostics: Diagnostics
     siblings: Siblings | None = None
     """The workflows of the project; None when nothing is known of them."""
+    services: ServiceCatalog | None = None
+    """The operations of AWS; None when nothing is known of them."""
 
     def scope(self, point: Point, extra: Mapping[str, Binding] | None = None) -> Scope:
         return build_scope(self.workflow, self.analysis, point, NoCodes(), extra)

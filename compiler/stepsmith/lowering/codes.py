@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stepsmith.analysis.facts import Analysis, Facet
+from stepsmith.asl.names import environment_key
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.names import INPUT, LOOP, RUN, Chain, Names
 
@@ -152,6 +153,8 @@ class PlaceCodes:
                 return "$states.context.Execution.StartTime"
             case "attempt":
                 return "$states.context.Execution.RedriveCount + 1"
+            case "task_token":
+                return "$states.context.Task.Token"
             case _:
                 return jsonata.quote(self._workflow_name)
 
@@ -159,11 +162,6 @@ class PlaceCodes:
 def substitution(name: str) -> str:
     """A value that is set at deployment, as a text in JSONata: the deployment puts it between the quotes."""
     return f"'${{{environment_key(name)}}}'"
-
-
-def environment_key(name: str) -> str:
-    """The key of a value of the environment among the definition's substitutions: `API_URL` is `EnvApiUrl`."""
-    return "Env" + "".join(part.capitalize() for part in name.split("_"))
 
 
 def _usable(code: str | None) -> str:

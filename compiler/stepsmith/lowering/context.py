@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from stepsmith.analysis.facts import Analysis, Facet, Point
 from stepsmith.analysis.scopes import build_scope
 from stepsmith.asl.states import Origin, PassState, Role, State, SubMachine, SucceedState, ways_out
-from stepsmith.catalog import ActionCatalog
+from stepsmith.catalog import ActionCatalog, Permission
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
@@ -23,6 +23,7 @@ from stepsmith.lowering.names import Chain, Names
 from stepsmith.model.steps import Block, ForEachStep, Step
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
+from stepsmith.services import ServiceCatalog
 
 
 class LoweringError(Exception):
@@ -98,6 +99,9 @@ class Context:
     """Lowers a block; steps and blocks hold each other, so each finds the other here."""
     functions: set[str] = field(default_factory=set)
     machines: set[str] = field(default_factory=set)
+    services: ServiceCatalog | None = None
+    permissions: list[Permission] = field(default_factory=list)
+    """What the machine's role must allow for calls of AWS."""
     labels: list[str] = field(default_factory=list)
     """Of distributed loops."""
     frame: Frame = field(default_factory=Frame)

@@ -20,6 +20,7 @@ from stepsmith.lowering.joining import begun, joined
 from stepsmith.lowering.names import LOOP
 from stepsmith.model.steps import (
     ActionStep,
+    AwsStep,
     Block,
     ChildStep,
     FailStep,
@@ -152,7 +153,7 @@ def _first_state(block: Block) -> str | None:
     if step.condition is not None:
         return f"{step.id}.if"
     match step:
-        case ActionStep() | ChildStep() | WaitStep() | SwitchStep():
+        case ActionStep() | ChildStep() | AwsStep() | WaitStep() | SwitchStep():
             return step.id
         case FailStep():
             return None

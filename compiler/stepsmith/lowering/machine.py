@@ -15,6 +15,8 @@ from stepsmith.lowering.input import lower_input
 from stepsmith.lowering.names import Names
 from stepsmith.lowering.steps import lower_block
 from stepsmith.model.workflow import Workflow
+from stepsmith.permissions import merged
+from stepsmith.services import ServiceCatalog
 
 NAME = "workflow"
 """What the states that belong to no step are named after."""
@@ -29,9 +31,11 @@ def _environment(analysis: Analysis) -> Iterator[str]:
                     yield reference.path[0]
 
 
-def lower_workflow(workflow: Workflow, analysis: Analysis, catalog: ActionCatalog) -> StateMachine:
+def lower_workflow(
+    workflow: Workflow, analysis: Analysis, catalog: ActionCatalog, services: ServiceCatalog | None = None
+) -> StateMachine:
     """The machine of a workflow that passed the checks. Raises LoweringError for a bug of ours."""
-    context = Context(workflow, analysis, catalog, Names(workflow, analysis), lower_block)
+    context = Context(workflow, analysis, catalog, Names(workflow, analysis), lower_block, services=services)
     span = workflow.output.span if workflow.output is not None else workflow.span
     done = Edge(End(f"{NAME}.end", span, workflow.output, analysis.end))
     if workflow.finally_steps:
@@ -51,4 +55,5 @@ def lower_workflow(workflow: Workflow, analysis: Analysis, catalog: ActionCatalo
         functions=tuple(sorted(context.functions)),
         distributed=tuple(sorted(context.labels)),
         machines=tuple(sorted(context.machines)),
+        permissions=merged(context.permissions),
     )

@@ -19,6 +19,7 @@ from stepsmith.expressions import jsonata
 from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template
+from stepsmith.lowering.aws import lower_aws
 from stepsmith.lowering.blocks import lower_repeat, lower_switch, lower_try
 from stepsmith.lowering.children import lower_child
 from stepsmith.lowering.choices import markers, ways
@@ -31,6 +32,7 @@ from stepsmith.lowering.loops import lower_for_each, lower_parallel
 from stepsmith.lowering.params import lower_params
 from stepsmith.model.steps import (
     ActionStep,
+    AwsStep,
     Block,
     ChildStep,
     FailStep,
@@ -91,6 +93,8 @@ def _verb(context: Context, step: Step, edge: Edge, point: Point) -> Edge:
             return _action(context, step, edge, point)
         case ChildStep():
             return lower_child(context, step, edge, point)
+        case AwsStep():
+            return lower_aws(context, step, edge, point)
         case SetStep():
             return Edge(edge.target, (PendingSet(step, point), *edge.pending))
         case WaitStep():

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from stepsmith.expressions.syntax import Template
+from stepsmith.model.calls import CallPattern
 from stepsmith.model.policies import Handler, RetryPolicy
 from stepsmith.model.values import ObjectValue, Value
 from stepsmith.source import Span
@@ -57,6 +58,28 @@ class ChildStep(Common):
     workflow_span: Span = field(compare=False, repr=False)
     params: ObjectValue
     waits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsStep(Common):
+    """Calls an operation of an AWS service, without a Lambda function."""
+
+    service: str
+    operation: str
+    pattern: CallPattern
+    call_span: Span = field(compare=False, repr=False)
+    """Where service and operation are written."""
+    params: ObjectValue
+
+    @property
+    def call(self) -> str:
+        """The call as its author wrote it, without the pattern."""
+        return f"{self.service}:{self.operation}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether someone must answer with the task token."""
+        return self.pattern is CallPattern.TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +208,7 @@ class TryStep(Common):
 Step: TypeAlias = (
     ActionStep
     | ChildStep
+    | AwsStep
     | SetStep
     | SwitchStep
     | WaitStep
@@ -201,7 +225,7 @@ Block: TypeAlias = tuple[Step, ...]
 def inner_blocks(step: Step) -> tuple[Block, ...]:
     """The lists of steps that stand directly inside `step`'s verb (not those of its handlers)."""
     match step:
-        case ActionStep() | ChildStep() | SetStep() | WaitStep() | StopStep() | FailStep():
+        case ActionStep() | ChildStep() | AwsStep() | SetStep() | WaitStep() | StopStep() | FailStep():
             return ()
         case SwitchStep():
             return tuple(case.steps for case in step.cases)

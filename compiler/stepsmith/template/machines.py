@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
+from stepsmith.asl.names import environment_key
 from stepsmith.diagnostics import Diagnostics
-from stepsmith.lowering.codes import environment_key
 from stepsmith.model.workflow import ApiTrigger, EventTrigger, ScheduleTrigger, Workflow, WorkflowType
 from stepsmith.source import Span
 from stepsmith.template.cloudformation import Value, get_att, ref, sub

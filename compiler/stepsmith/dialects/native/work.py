@@ -1,14 +1,17 @@
-"""Reads the verbs that do one thing: action, set, wait, stop and fail."""
+"""Reads the verbs that do one thing: action, workflow, aws, set, wait, stop and fail."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from stepsmith.diagnostics import did_you_mean
 from stepsmith.dialects.native.reading import VARIABLE, Reader, describe
 from stepsmith.dialects.native.verbs import Common, Verb
 from stepsmith.document import Entry, MappingNode, ScalarNode
 from stepsmith.expressions.syntax import Template
-from stepsmith.model.steps import ActionStep, ChildStep, FailStep, SetStep, Step, StopStep, WaitStep
+from stepsmith.model.calls import CallPattern
+from stepsmith.model.steps import ActionStep, AwsStep, ChildStep, FailStep, SetStep, Step, StopStep, WaitStep
 from stepsmith.model.values import Literal, ObjectValue, Templated
 
 LONGEST_WAIT: Final = 99_999_999
@@ -38,6 +41,48 @@ def _workflow(reader: Reader, node: MappingNode, verb: Entry, common: Common) ->
     if name is None:
         return None
     return ChildStep(workflow=name, workflow_span=verb.value.span, params=params, waits=value is not False, **common)
+
+
+_CALL: Final = re.compile(r"(?P<service>[A-Za-z0-9_-]+):(?P<operation>[A-Za-z0-9_]+)(?:\.(?P<pattern>[\w:]+))?")
+
+
+def _aws(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> Step | None:
+    text = reader.text(verb.value, "aws")
+    params = ObjectValue((), verb.value.span)
+    given = node.get("params")
+    if given is not None and not (isinstance(given, ScalarNode) and given.value is None):
+        mapping = reader.mapping(given, "params")
+        params = reader.object_value(mapping) if mapping else params
+    if text is None:
+        return None
+    found = _CALL.fullmatch(text)
+    if found is None:
+        reader.diagnostics.error(
+            "bad-call",
+            f'"{text}" names no operation of an AWS service',
+            verb.value.span,
+            "write SERVICE:OPERATION, such as aws: dynamodb:putItem",
+        )
+        return None
+    pattern = found["pattern"] or ""
+    if pattern not in tuple(CallPattern):
+        known = [item.value for item in CallPattern if item]
+        nearest = 'did you mean "sync"?' if pattern.startswith("sync:") else did_you_mean(pattern, known)
+        reader.diagnostics.error(
+            "bad-call",
+            f'a call can\'t end in ".{pattern}"',
+            verb.value.span,
+            nearest or "write .sync to wait for the job's end, .waitForTaskToken to wait for an answer, or neither",
+        )
+        return None
+    return AwsStep(
+        service=found["service"],
+        operation=found["operation"],
+        pattern=CallPattern(pattern),
+        call_span=verb.value.span,
+        params=params,
+        **common,
+    )
 
 
 def _set(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> Step | None:
@@ -127,6 +172,7 @@ PLAIN: Final = ("timeout", "heartbeat", "retry", "on_failure", "output")
 
 WORK_VERBS: Final = {
     "action": Verb(_action, settings=("params",)),
+    "aws": Verb(_aws, settings=("params",)),
     "workflow": Verb(_workflow, settings=("params", "wait"), without=("heartbeat",)),
     "set": Verb(_set, without=PLAIN),
     "wait": Verb(_wait, without=PLAIN),
