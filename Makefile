@@ -85,6 +85,7 @@ check: env ## Check the workflows, and that everything generated is up to date
 validate: .ci/tools/sam/made ## Check template.yaml, as written and as CloudFormation will see it
 	@$(SAM)/sam validate --lint
 	@$(SAM)/python tests/template/gate.py template.yaml
+	@$(SAM)/python tests/template/gate.py tests/template/golden/every-trigger.yaml
 
 .PHONY: build
 build: env .ci/tools/sam/made ## Build functions and layer as for Lambda, and call the handlers of what was built
