@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from stepsmith.expressions.scope import Presence
+from stepsmith.analysis.layers import Layers, merged
+from stepsmith.expressions.narrowing import narrow
+from stepsmith.expressions.scope import Path, Presence, Scope
 from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.types import ANY, Type, union
 from stepsmith.model.steps import Step
@@ -92,10 +94,10 @@ class LoopName:
 class Point:
     """What is known at one place of a workflow, before what stands there runs."""
 
-    steps: Mapping[str, StepFact] = field(default_factory=dict)
-    variables: Mapping[str, VariableFact] = field(default_factory=dict)
-    truths: tuple[tuple[Template, bool], ...] = ()
-    """Conditions that are known to be true or false here, since this place is reached only then."""
+    steps: Layers[StepFact] = field(default_factory=Layers)
+    variables: Layers[VariableFact] = field(default_factory=Layers)
+    proven: frozenset[Path] = frozenset()
+    """References that are known to be there, since this place is reached only where a condition has shown it."""
     failed: str | None = None
     """Inside a handler: the id of the step whose error is `error`."""
     loops: Mapping[str, LoopName] = field(default_factory=dict)
@@ -106,32 +108,36 @@ class Point:
     """No way leads here: what stands before always ends the run."""
 
     def knowing(self, condition: Template, truth: bool) -> Point:
-        return replace(self, truths=(*self.truths, (condition, truth)))
+        """What is known where `condition` came out as `truth`."""
+        return replace(self, proven=narrow(Scope(proven=self.proven), condition, truth).proven)
+
+    def forgetting(self, root: str, names: Collection[str | int]) -> Point:
+        """This without what was proven of `root.NAME` for some names, which mean something else now."""
+        kept = frozenset(path for path in self.proven if path[0] != root or len(path) < 2 or path[1] not in names)
+        return replace(self, proven=kept) if len(kept) < len(self.proven) else self
 
     def with_step(self, step_id: str, fact: StepFact) -> Point:
-        return replace(self, steps={**self.steps, step_id: fact})
+        return replace(self, steps=self.steps.having({step_id: fact}))
 
-    def merge(self, other: Point) -> Point:
-        """What is known after two ways meet."""
-        if self.dead or other.dead:
-            return other if self.dead else self
-        steps = {name: _step_fact(self, name).merge(_step_fact(other, name)) for name in (*self.steps, *other.steps)}
-        variables = {
-            name: _variable_fact(self, name).merge(_variable_fact(other, name))
-            for name in (*self.variables, *other.variables)
-        }
-        truths = tuple(truth for truth in self.truths if truth in other.truths)
-        failed = self.failed if self.failed == other.failed else None
-        return Point(steps, variables, truths, failed, self.loops)
+    def merge(self, *others: Point) -> Point:
+        """What is known after this way and others meet."""
+        ways = [way for way in (self, *others) if not way.dead]
+        if len(ways) < 2:
+            return ways[0] if ways else (self, *others)[-1]
+        failed = ways[0].failed if len({way.failed for way in ways}) == 1 else None
+        proven = frozenset.intersection(*(way.proven for way in ways))
+        steps = merged([way.steps for way in ways], _step_that_did_not_run)
+        variables = merged([way.variables for way in ways], _variable_that_is_not_set)
+        return Point(steps, variables, proven, failed, self.loops)
 
 
-def _step_fact(point: Point, name: str) -> StepFact:
+def _step_that_did_not_run(name: str) -> StepFact:
     absent = never(f"step '{name}' may not have run")
-    return point.steps.get(name) or StepFact(absent, absent, absent)
+    return StepFact(absent, absent, absent)
 
 
-def _variable_fact(point: Point, name: str) -> VariableFact:
-    return point.variables.get(name) or VariableFact(union(), never(f"variable '{name}' may not have been set"))
+def _variable_that_is_not_set(name: str) -> VariableFact:
+    return VariableFact(union(), never(f"variable '{name}' may not have been set"))
 
 
 class UseKind(StrEnum):

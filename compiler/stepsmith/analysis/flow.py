@@ -119,6 +119,8 @@ class _Walk:
         self._outer: list[tuple[Step, frozenset[str]]] = []
         """The branches and iterations around, with the variables that are set outside of each."""
         self._outer_sets: list[tuple[Step, str]] = []
+        self._looking = False
+        """Whether a loop's first look is being taken."""
         self._order = dict.fromkeys(step.id for step in workflow.every_step())
 
     def analysis(self) -> Analysis:
@@ -171,7 +173,7 @@ class _Walk:
         fact = merged.steps[step.id]
         if fact.output.presence is not Presence.NEVER:
             fact = replace(fact, output=maybe(fact.output.reason or _skipped(step)))
-        return replace(merged.with_step(step.id, fact), truths=point.truths)
+        return replace(merged.with_step(step.id, fact), proven=point.proven)
 
     def _verb(self, step: Step, point: Point) -> Point:
         match step:
@@ -225,7 +227,7 @@ class _Walk:
             self._uses.append(Use(UseKind.RESHAPE, step.output, None, point, step))
             self._outputs[step.id] = self._type(step.output, point, {"output": Binding(type=result, code="$output")})
         after = point.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
-        return replace(self._handled(step, step.on_failure or (), after, point), truths=point.truths)
+        return replace(self._handled(step, step.on_failure or (), after, point), proven=point.proven)
 
     def _handled(self, step: Step, handlers: tuple[Handler, ...], after: Point, at_failure: Point) -> Point:
         """What is known after `step`, which succeeded or whose failure one of `handlers` survived."""
@@ -240,13 +242,13 @@ class _Walk:
     def _set(self, step: SetStep, point: Point) -> Point:
         self._uses.append(Use(UseKind.SET, step.values, None, point, step))
         self._outputs[step.id] = NULL
-        changed = dict(point.variables)
+        changed: dict[str, VariableFact] = {}
         for item in step.values.fields:
             if self._outer and item.key in self._outer[-1][1]:
                 self._outer_sets.append((step, item.key))
             changed[item.key] = VariableFact(self._type(item.value, point, {}), HERE)
-        known = _without_variables(point, {item.key for item in step.values.fields})
-        return replace(known, variables=changed).with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+        known = replace(point.forgetting("vars", changed), variables=point.variables.having(changed))
+        return known.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
 
     def _switch(self, step: SwitchStep, point: Point) -> Point:
         ends: list[Point] = []
@@ -258,18 +260,16 @@ class _Walk:
                 self._asked(case.condition, before, step)
                 inside = before.knowing(case.condition, True)
                 before = before.knowing(case.condition, False)
-            ends.append(replace(self._block(case.steps, inside), truths=point.truths))
+            ends.append(replace(self._block(case.steps, inside), proven=point.proven))
             types.append(self._last_type(case.steps))
         self._lasts[step.id] = [
             last for case, end in zip(step.cases, ends, strict=False) for last in _last(case.steps, end)
         ]
         last_output = HERE if _always_yields(step, ends) else maybe(f"no case of '{step.id}' may have put out anything")
         if not step.cases or step.cases[-1].condition is not None:
-            ends.append(replace(before, truths=point.truths))
+            ends.append(replace(before, proven=point.proven))
         self._outputs[step.id] = union(*types)
-        merged = ends[0]
-        for end in ends[1:]:
-            merged = merged.merge(end)
+        merged = ends[0].merge(*ends[1:])
         return merged.with_step(step.id, StepFact(last_output, HERE, _cannot_fail(step)))
 
     def _wait(self, step: WaitStep, point: Point) -> Point:
@@ -286,10 +286,15 @@ class _Walk:
 
     def _repeat(self, step: RepeatStep, point: Point) -> Point:
         # Variables that a round sets are there in the next one: a first look finds them, the second keeps what it sees.
-        kept_uses, kept_unreachable = len(self._uses), len(self._unreachable)
-        first = self._block(step.steps, point)
-        del self._uses[kept_uses:], self._unreachable[kept_unreachable:]
-        again = replace(point.merge(_with_variables_of(point, first)), truths=())
+        # One look is enough for the loops inside, so that nesting does not double the work with each level.
+        again = replace(point, proven=frozenset())
+        if not self._looking:
+            kept_uses, kept_unreachable = len(self._uses), len(self._unreachable)
+            self._looking = True
+            first = self._block(step.steps, again)
+            self._looking = False
+            del self._uses[kept_uses:], self._unreachable[kept_unreachable:]
+            again = replace(point.merge(_with_variables_of(point, first)), proven=frozenset())
         if step.go_on is not None:
             self._asked(step.go_on, again, step)
             self._ends[step.id] = again
@@ -306,7 +311,7 @@ class _Walk:
             after = after.merge(point)
             fact = maybe(f"the steps of '{step.id}' may not have run once")
         self._outputs[step.id] = self._results[step.id] = output
-        after = replace(after, truths=(), dead=False)
+        after = replace(after, proven=frozenset(), dead=False)
         return after.with_step(step.id, StepFact(fact, HERE, _cannot_fail(step)))
 
     def _parallel(self, step: ParallelStep, point: Point) -> Point:
@@ -316,7 +321,7 @@ class _Walk:
             end = self._private(step, branch.steps, point, point.loops)
             self._joined_lasts += branch.steps[-1:]
             types[branch.name] = self._last_type(branch.steps)
-            after = replace(after, steps={**after.steps, **end.steps})
+            after = replace(after, steps=after.steps.having(end.steps.since(point.steps)))
         result: Type = (
             ObjectType({name: Property(type_) for name, type_ in types.items()}, closed=True)
             if step.keyed
@@ -346,7 +351,10 @@ class _Walk:
     def _private(self, step: Step, block: Block, point: Point, loops: Mapping[str, LoopName]) -> Point:
         """The end of a branch or iteration: a scope whose variables the outside never sees."""
         self._outer.append((step, frozenset(point.variables)))
-        end = self._block(block, replace(point, loops=loops))
+        # What was proven of an outer loop's item says nothing of an inner one with the same name.
+        renamed = {name for name, loop in loops.items() if point.loops.get(name) != loop}
+        proven = frozenset(path for path in point.proven if path[0] not in renamed)
+        end = self._block(block, replace(point, loops=loops, proven=proven))
         self._outer.pop()
         return end
 
@@ -358,7 +366,7 @@ class _Walk:
             extra = {"output": Binding(type=result, code="$output")}
             self._outputs[step.id] = self._type(step.output, point, extra)
         after = after.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
-        return replace(self._handled(step, step.on_failure or (), after, point), truths=point.truths)
+        return replace(self._handled(step, step.on_failure or (), after, point), proven=point.proven)
 
     def _try(self, step: TryStep, point: Point) -> Point:
         end = self._block(step.steps, point)
@@ -367,17 +375,19 @@ class _Walk:
         self._outputs[step.id] = self._results[step.id] = self._last_type(step.steps)
         output = _last_fact(step.steps, end)
         after = end.with_step(step.id, StepFact(output, HERE, _cannot_fail(step)))
-        after = replace(self._handled(step, step.catch, after, at_failure), truths=point.truths)
+        after = replace(self._handled(step, step.catch, after, at_failure), proven=point.proven)
         if not step.finally_steps:
             return after
         return self._finally(step.finally_steps, at_failure, after)
 
     def _finally(self, block: Block, at_failure: Point, after: Point) -> Point:
         """What is known after a `finally` block, which runs after a failure too; what follows it does not."""
-        inside = self._block(block, replace(_anywhere(at_failure, after), truths=(), dead=False))
-        ran = {inner.id for inner in walk(block)}
-        kept = {name: fact for name, fact in inside.steps.items() if name in ran}
-        return replace(after, steps={**after.steps, **kept}, variables={**inside.variables, **after.variables})
+        before = replace(_anywhere(at_failure, after), proven=frozenset(), dead=False)
+        inside = self._block(block, before)
+        ran = {inner.id: inside.steps[inner.id] for inner in walk(block) if inner.id in inside.steps}
+        changed = inside.variables.since(after.variables)
+        new = {name: fact for name, fact in changed.items() if name not in after.variables}
+        return replace(after, steps=after.steps.having(ran), variables=after.variables.having(new))
 
     # -- types ------------------------------------------------------------------------------------
 
@@ -529,13 +539,3 @@ def _always_yields(step: SwitchStep, ends: list[Point]) -> bool:
         end.dead or any(presence is Presence.ALWAYS for _, presence in _last(case.steps, end))
         for case, end in zip(step.cases, ends, strict=False)
     )
-
-
-def _without_variables(point: Point, names: set[str]) -> Point:
-    """`point` without the truths that read a variable in `names`, since it has another value now."""
-    kept = tuple(
-        (condition, truth)
-        for condition, truth in point.truths
-        if not any(ref.root == "vars" and ref.path and ref.path[0] in names for ref in references(condition))
-    )
-    return replace(point, truths=kept)

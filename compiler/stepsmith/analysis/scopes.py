@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
 from stepsmith.analysis.facts import Analysis, Facet, Point, StepFact, never
-from stepsmith.expressions.narrowing import narrow
 from stepsmith.expressions.scope import Binding, Presence, Scope
 from stepsmith.expressions.types import INTEGER, TEXT, ObjectType, Property, TextType, Type, from_schema
 from stepsmith.model.workflow import Workflow
@@ -103,10 +102,7 @@ def build_scope(
         names[name] = Binding(type=loop.type, code=codes.loop(loop.loop, index=loop.index))
     if point.failed is not None:
         names["error"] = Binding(type=ERROR, code=codes.error(point.failed))
-    scope = Scope(names)
-    for condition, truth in point.truths:
-        scope = narrow(scope, condition, truth)
-    return scope
+    return Scope(names, point.proven)
 
 
 TASK_TOKEN = "task_token"  # noqa: S105 - a name, no secret
