@@ -86,6 +86,7 @@ def test_compile_prints_the_definition_and_nothing_else(project: Project, call: 
     assert (called.status, called.err) == (0, "")
     assert "hello" in json.loads(called.out)["States"]
     assert call("compile", "workflows/greeting.yaml").out == called.out
+    assert call("compile", "greeting.yaml").out == called.out
 
 
 def test_compile_writes_to_a_file(project: Project, call: Call) -> None:
@@ -154,6 +155,20 @@ def test_build_removes_what_a_deleted_workflow_left(project: Project, call: Call
     assert "removed    workflows/asl/other.asl.json" in called.lines
     assert not (project.asl_folder / "other.asl.json").exists()
     assert "OtherMachine:" not in project.template.read_text()
+
+
+def test_build_outside_a_project_and_without_a_template(
+    project: Project, call: Call, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.template.unlink()
+    called = call("build")
+    assert called.status == 0
+    assert "no template.yaml" in called.err
+    assert "written    workflows/asl/greeting.asl.json" in called.lines
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+    nowhere = call("build")
+    assert nowhere.status == 2
+    assert "there is no project here" in nowhere.err
 
 
 def test_build_with_errors_writes_nothing(wrong: Path, project: Project, call: Call) -> None:

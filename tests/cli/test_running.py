@@ -104,6 +104,8 @@ def test_an_input_that_the_schema_refuses_names_each_property(project: Project, 
     [
         (("--input", "nothing.json"), "nothing.json cannot be opened"),
         (("--input", "{nonsense"), "--input is no JSON"),
+        (("--input", '{"who": NaN}'), "NaN is no number of JSON"),
+        (("-p", "who=" + "x" * 262_144), "bytes, and an execution takes 262,144"),
         (("-p", "who"), "-p who: write -p name=value"),
         (("--input", "[1]"), "the input must be an object"),
         (("--input", "[1]", "-p", "who=you"), "-p sets properties, but the input is no object"),

@@ -63,6 +63,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
     project = here_project()
+    if not project.template.is_file() and not project.workflows_folder.is_dir():
+        raise CommandError("there is no project here", help="a project has a template.yaml or a folder workflows/")
     with console.working("reading the actions"):
         catalogue = _catalogue_edit(project)
     catalog = read_catalog(catalogue.after) if catalogue and catalogue.after else load_catalog(project, console)
@@ -78,6 +80,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
             diagnostics += problems
             edits.append(planned)
             sources[planned.path.name] = SourceFile(planned.path.name, planned.before or "")
+        else:
+            console.note("there is no template.yaml: only definitions are built")
     report(diagnostics, sources, console, to_stderr=True)
     if _has_errors(diagnostics):
         console.note("nothing was written")

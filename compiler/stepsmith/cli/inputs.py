@@ -6,12 +6,16 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from stepsmith.cli.failures import CommandError
 from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
 from stepsmith.document import Json, plain
 from stepsmith.model.workflow import InputProperty, Workflow
 from stepsmith.schema import path_text, violations
+
+LARGEST_INPUT: Final = 262_144
+"""Bytes of an execution's input (Step Functions quotas)."""
 
 
 def read_input(source: str | None, properties: Sequence[str], workflow: Workflow) -> Json:
@@ -55,10 +59,14 @@ def _read(source: str) -> Json:
 
 def _parsed(text: str, name: str) -> Json:
     try:
-        data: Json = json.loads(text)
+        data: Json = json.loads(text, parse_constant=_no_number)
     except ValueError as error:
         raise CommandError(f"{name} is no JSON: {error}") from error
     return data
+
+
+def _no_number(word: str) -> Json:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _yaml(text: str, name: str) -> Json:
@@ -95,7 +103,10 @@ def _property(text: str, declared: Mapping[str, InputProperty]) -> tuple[str, Js
 
 
 def input_problems(data: Json, workflow: Workflow) -> list[str]:
-    """What the workflow's declared input refuses about `data`, a line each."""
+    """What the workflow's declared input, or Step Functions itself, refuses about `data`, a line each."""
+    size = len(json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > LARGEST_INPUT:
+        return [f"it has {size:,} bytes, and an execution takes {LARGEST_INPUT:,}"]
     if workflow.input is None:
         return []
     if not isinstance(data, dict):

@@ -26,9 +26,11 @@ def find_workflow(argument: str) -> tuple[Project, Path]:
     path = Path(argument)
     if path.is_file():
         return here_project(path), path
+    project = here_project()
+    if "/" not in argument and (project.workflows_folder / argument).is_file():
+        return project, project.workflows_folder / argument
     if path.suffix or "/" in argument:
         raise CommandError(f"{argument} cannot be opened: {_why_not(path)}")
-    project = here_project()
     try:
         return project, project.find_workflow(argument)
     except UnreadablePathError as error:
