@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Final
 
 from stepsmith.catalog import ActionCatalog
 from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.diagnostics import Diagnostic
+from stepsmith.local.service_models import ServiceModels
 from stepsmith.pipeline import Compilation, compile_bytes
 from stepsmith.project import Project, ProjectError, UnreadablePathError, project_of, shown, workflow_files_in
 from stepsmith.reporting import render
@@ -76,7 +78,11 @@ def load_catalog(project: Project, console: Console | None = None) -> ActionCata
 
 def compile_file(path: Path, name: str, catalog: ActionCatalog) -> Compilation:
     """Compiles the file `path`, known to people as `name`. Raises CommandError if it cannot be opened."""
-    return compile_bytes(name, read_bytes(path), catalog)
+    return compile_bytes(name, read_bytes(path), catalog, services=SERVICES)
+
+
+SERVICES: Final = ServiceModels()
+"""The operations of AWS; a service is read when a workflow calls it, once for all files."""
 
 
 def read_bytes(path: Path) -> bytes:

@@ -41,9 +41,9 @@ def _function(action: ActionSignature, logs: str, secrets: Sequence[str]) -> dic
         variables = {key: sub(value) for key, value in sorted(action.environment.items())}
         properties["Environment"] = {"Variables": variables}
     policies: list[Value] = [ref(RUNTIME_POLICY)]
-    statements = [_statement(entry) for entry in action.permissions]
+    statements = [statement(entry) for entry in action.permissions]
     if secrets:
-        statements.append(_statement(Permission(("secretsmanager:GetSecretValue",), tuple(map(_secret_arn, secrets)))))
+        statements.append(statement(Permission(("secretsmanager:GetSecretValue",), tuple(map(_secret_arn, secrets)))))
     if statements:
         policies.append(policy(*statements))
     properties["Policies"] = policies
@@ -56,12 +56,17 @@ def _secret_arn(name: str) -> str:
     return f"{account}:secret:{SECRETS_PREFIX}{name}-??????"
 
 
-def _statement(entry: Permission) -> Value:
-    return {
+def statement(entry: Permission) -> Value:
+    """A statement of a policy."""
+    allowed: dict[str, Value] = {
         "Effect": "Allow",
         "Action": list(entry.actions),
         "Resource": [sub(resource) for resource in entry.resources],
     }
+    conditions: dict[str, dict[str, Value]] = {}
+    for operator, key, value in entry.conditions:
+        conditions.setdefault(operator, {})[key] = sub(value)
+    return {**allowed, "Condition": conditions} if conditions else allowed
 
 
 def policy(*statements: Value) -> Value:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from stepsmith.asl.names import environment_key
+from stepsmith.catalog import Permission
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.model.workflow import ApiTrigger, EventTrigger, ScheduleTrigger, Workflow, WorkflowType
 from stepsmith.source import Span
 from stepsmith.template.cloudformation import Value, get_att, ref, sub
-from stepsmith.template.functions import POLICY_VERSION, log_group, policy
+from stepsmith.template.functions import POLICY_VERSION, log_group, policy, statement
 from stepsmith.template.marks import Resource
 from stepsmith.template.triggers import BOUNDARY, DEAD_LETTERS, event_rule, schedule
 
@@ -53,6 +54,8 @@ class Deployable:
     """The file of its compiled definition."""
     environment: tuple[str, ...] = ()
     """Names of the values that its expressions read as `env.NAME`; the template's parameters set them."""
+    permissions: tuple[Permission, ...] = ()
+    """What its machine must be allowed for the calls of AWS that it makes itself."""
 
     @property
     def machine_id(self) -> str:
@@ -100,7 +103,8 @@ def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
         "Action": "lambda:InvokeFunction",
         "Resource": [get_att(function) for function in item.functions],
     }
-    statements = [invoke, _LOG_DELIVERY] if item.functions else [_LOG_DELIVERY]
+    calls = [statement(permission) for permission in item.permissions]
+    statements = [*([invoke] if item.functions else []), *calls, _LOG_DELIVERY]
     substitutions: dict[str, Value] = {"Partition": ref("AWS::Partition")}
     substitutions |= {key: ref(key) for key in map(environment_key, item.environment)}
     substitutions |= {function: get_att(function) for function in item.functions}
