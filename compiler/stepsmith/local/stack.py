@@ -7,11 +7,13 @@ project without a template gets the history's table and a bucket.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from stepsmith.document import Json
 from stepsmith.local.functions import ACCOUNT, REGION
 from stepsmith.local.sam import FUNCTION, STATE_MACHINE, FunctionResource, Properties, Resolver, Resource, SamTemplate
 
@@ -71,13 +73,22 @@ class LocalStack:
     def variables(self, function: FunctionResource) -> dict[str, str]:
         """A function's environment, resolved. Raises TemplateError for what cannot be resolved."""
         declared = function.environment or _STANDARD_ENVIRONMENT
-        resolved = {name: self._resolver.text(value) for name, value in declared.items()}
+        resolved = {
+            name: self._resolver.text(value) if self._has_what_it_names(value) else ""
+            for name, value in declared.items()
+        }
         for name, value in self._defaults().items():
             resolved[name] = resolved.get(name) or value
         for name in _SETTINGS:
             if self.environment.get(name):
                 resolved[name] = self.environment[name]
         return resolved
+
+    def _has_what_it_names(self, value: Json) -> bool:
+        """Whether the parameters and resources that a setting is made of exist: a project need not have a template."""
+        text = value.get("Fn::Sub") if isinstance(value, dict) else None
+        names = re.findall(r"\$\{(\w+)", text) if isinstance(text, str) else []
+        return all(name in self.template.parameters or self._resource(name).type for name in names)
 
     def _defaults(self) -> dict[str, str]:
         """What stands in for settings that a deployment makes and the template leaves empty."""
