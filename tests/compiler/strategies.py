@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import yaml
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
+
 from stepsmith.pipeline import Compilation, compile_bytes
 from tests.semantics.reference import Answer
 from tests.support.machines import CATALOG
@@ -199,13 +200,11 @@ class Generator:
         name = self.name(prefix)
         self.ids.append(name)
         step: dict[str, Any] = {"id": name}
-        if self.pick.chance(25):
-            step["if"] = self.condition(place)
-        elif prefix in ("f", "stop") and self.pick.chance(60):
+        if self.pick.chance(25) or (prefix in ("f", "stop") and self.pick.chance(60)):
             step["if"] = self.condition(place)
         step |= make(place, name)
         if prefix in ("p", "e"):
-            step |= self.block_modifiers(place)
+            step |= self.block_modifiers(place, step)
         return step
 
     def name(self, prefix: str) -> str:
@@ -299,9 +298,9 @@ class Generator:
         handler["then"] = self.pick.choice(["continue", "continue", "fail"])
         return handler
 
-    def block_modifiers(self, place: _Place) -> dict[str, Any]:
+    def block_modifiers(self, place: _Place, step: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if self.pick.chance(20):
+        if self.pick.chance(20) and "tolerate" not in step.get("for_each", {}):
             found["retry"] = {"max_retries": 1, "delay": self.pick.number(1, 3)}
         if self.pick.chance(40):
             found["on_failure"] = self.on_failure(place)
@@ -504,11 +503,18 @@ REFUSALS = {
     "condition-type",
     "outer-variable",
     "unknown-input",
+    "wrong-type",
 }
+ILL_MADE = {"unreachable-step", "stop-not-here"}
+"""Mistakes that the generator makes now and then, since it does not follow the flow."""
 
 
 class Refused(Exception):  # noqa: N818
     """The checks refuse the workflow for something other than an expression."""
+
+
+class IllMade(Exception):  # noqa: N818
+    """The workflow has a mistake of the kind that the generator does not avoid."""
 
 
 def settle(tree: dict[str, Any]) -> tuple[str, Compilation]:
@@ -527,6 +533,8 @@ def settle(tree: dict[str, Any]) -> tuple[str, Compilation]:
         errors = [item for item in compilation.diagnostics if item.severity == "error" or item.slug in REFUSALS]
         if not errors:
             return source, compilation
+        if any(item.slug in ILL_MADE for item in errors):
+            raise IllMade
         tried = list(texts)
         for error in errors:
             at = where.get(error.span.start.line)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import yaml
+
 from stepsmith.pipeline import compile_bytes
 from tests.compiler.strategies import Program
 from tests.support.machines import CATALOG

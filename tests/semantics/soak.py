@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections import Counter
 
-from tests.compiler.strategies import Dice, Program, Refused, program
+from tests.compiler.strategies import Dice, IllMade, Program, Refused, program
 from tests.semantics.comparison import compare
 from tests.semantics.schedule import Ambiguous
 from tests.semantics.shrinking import shrink
@@ -26,8 +26,8 @@ def soak(count: int, seed: int, deepest: int, most: int) -> Counter[str]:
         try:
             made = program(Dice(number), deepest)
             difference = compare(made)
-        except Ambiguous:
-            found["ambiguous"] += 1
+        except (Ambiguous, IllMade) as unusable:
+            found[type(unusable).__name__] += 1
             continue
         except Refused as refused:
             found["refused"] += 1
@@ -41,7 +41,7 @@ def soak(count: int, seed: int, deepest: int, most: int) -> Counter[str]:
             if difference is not None and found["different"] <= most:
                 made = shrink(made, lambda smaller, what=difference.what: _differs(smaller, what))
                 shown = str(compare(made))
-        if shown and found.total() - found["equal"] - found["ambiguous"] <= most:
+        if shown and found["different"] + found["crashed"] + found["refused"] <= most:
             print(f"--- seed {number}\n{made.describe() if made else ''}{shown}\n")
     return found
 

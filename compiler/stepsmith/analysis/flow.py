@@ -310,6 +310,7 @@ class _Walk:
         if step.go_on is not None:
             after = after.merge(point)
             fact = maybe(f"the steps of '{step.id}' may not have run once")
+            self._lasts[step.id] = [(name, Presence.MAYBE) for name, _ in self._lasts[step.id]]
         self._outputs[step.id] = self._results[step.id] = output
         after = replace(after, proven=frozenset(), dead=False)
         return after.with_step(step.id, StepFact(fact, HERE, _cannot_fail(step)))

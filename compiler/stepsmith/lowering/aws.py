@@ -11,9 +11,9 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.scope import Binding
 from stepsmith.integrations import integration_of
-from stepsmith.lowering.codes import Place
+from stepsmith.lowering.codes import UNREPEATABLE, Place
 from stepsmith.lowering.context import Context, without_output
-from stepsmith.lowering.edges import Edge, End, Folded
+from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import retriers
 from stepsmith.lowering.failing import catching, handled, lower_handlers
 from stepsmith.model.steps import AwsStep
@@ -35,9 +35,8 @@ def lower_aws(context: Context, step: AwsStep, edge: Edge, point: Point) -> Edge
         output = context.write(step.output, point, entry, extra).json
         inline = context.inline(step.output, point, entry, extra)
     place = Place(loops=entry.loops, must_be_total=bool(caught.catchers))
-    place = place.passing(context.passed(handled(step))).ending(step.id, inline, "succeeded")
-    reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
-    after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
+    place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
+    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
     shown = after.output if after.next is None else output
     state = TaskState(
         name=step.id,

@@ -131,8 +131,12 @@ def lower_repeat(context: Context, step: RepeatStep, edge: Edge, point: Point) -
         assign={variable: one_more},
     )
     context.add(state)
-    start = PendingAssign(step, variable, 0)
-    return Edge(body if step.until is not None else step.id, (start,))
+    start: tuple[PendingAssign, ...] = (PendingAssign(step, variable, 0),)
+    if step.until is not None:
+        return Edge(body, start)
+    # Without a round, the last step has no output, not that of an earlier time.
+    start += tuple(PendingAssign(step, name, value) for name, value in context.unrun(step.steps[-1:]).items())
+    return Edge(step.id, start)
 
 
 def _repeat_tests(context: Context, step: RepeatStep, point: Point, variable: str) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from stepsmith.asl.states import Catcher, Origin, Role, TaskState
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.scope import Binding
-from stepsmith.lowering.codes import Place
+from stepsmith.lowering.codes import UNREPEATABLE, Place
 from stepsmith.lowering.context import Context, or_null, without_output
-from stepsmith.lowering.edges import Edge, End, Folded
+from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import child_error, retriers
 from stepsmith.lowering.failing import catching, handled, lower_handlers, raise_error, raised_from
 from stepsmith.lowering.input import STARTED_BY
@@ -39,9 +39,8 @@ def lower_child(context: Context, step: ChildStep, edge: Edge, point: Point) -> 
         inline = context.inline(step.output, point, entry, extra)
     catch = (*failed, *caught.catchers)
     place = Place(loops=entry.loops, must_be_total=bool(catch))
-    place = place.passing(context.passed(handled(step))).ending(step.id, inline, "succeeded")
-    reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
-    after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
+    place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
+    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
     given = context.write(step.params, point, entry).json
     assert isinstance(given, dict)
     policy = step.retry or context.workflow.retry

@@ -20,13 +20,18 @@ LONGEST_INLINE: Final = 300
 """A value longer than this is not repeated in another expression; it gets a state to be assigned in."""
 
 
+UNREPEATABLE: Final = ""
+"""In place of a code: there is a value, but it has no spelling at this place."""
+
+
 class CannotFold(Exception):  # noqa: N818 - a signal within lowering, not an error
     """The expression reads something that has no spelling at this place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What reads differently here than from variables. A text of None: it cannot be read here."""
+    """What reads differently here than from variables. A text of None: nothing is there, or nothing that could be
+    read; `UNREPEATABLE` tells the latter apart, where an output is passed on."""
 
     steps: Mapping[tuple[str, Facet], str | None] = field(default_factory=dict)
     variables: Mapping[str, str | None] = field(default_factory=dict)
@@ -42,11 +47,11 @@ class Place:
         usable = code if code is not None and len(code) <= LONGEST_INLINE else None
         return replace(self, variables={**self.variables, name: usable})
 
-    def passing(self, steps: Iterable[str]) -> Place:
+    def passing(self, steps: Iterable[str], code: str | None = None) -> Place:
         """This place after the same Assign has noted that these steps have not run: what a variable holds of them is
-        from an earlier round."""
-        gone: dict[tuple[str, Facet], str | None] = {(name, facet): None for name in steps for facet in Facet}
-        return replace(self, steps={**self.steps, **gone})
+        from an earlier round. With a `code`, it has noted something else of them."""
+        known: dict[tuple[str, Facet], str | None] = {(name, facet): code for name in steps for facet in Facet}
+        return replace(self, steps={**self.steps, **known})
 
     def ending(self, step_id: str, output: str | None, status: str) -> Place:
         """This place after the step `step_id` has ended with the given output and status."""
@@ -165,6 +170,6 @@ def substitution(name: str) -> str:
 
 
 def _usable(code: str | None) -> str:
-    if code is None:
+    if not code:
         raise CannotFold
     return code

@@ -17,7 +17,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.translate import Translation, translate, translate_condition
-from stepsmith.lowering.codes import ENTRY, CannotFold, Captures, Place, PlaceCodes
+from stepsmith.lowering.codes import ENTRY, UNREPEATABLE, CannotFold, Captures, Place, PlaceCodes
 from stepsmith.lowering.edges import Edge, End, Folded, Pending, PendingAssign, PendingBlock, PendingSet
 from stepsmith.lowering.names import Chain, Names
 from stepsmith.model.steps import Block, ForEachStep, Step
@@ -273,7 +273,7 @@ class Context:
     def _output_code(self, step: Step, place: Place) -> str | None:
         """The output of a step that has ended; None when it has none."""
         if (step.id, Facet.OUTPUT) in place.steps:
-            return place.steps[step.id, Facet.OUTPUT]
+            return _known(place.steps[step.id, Facet.OUTPUT])
         return self._codes(place).step(step.id, Facet.OUTPUT) if step.id in self.analysis.read else None
 
     def _output(self, end: End, place: Place) -> Written:
@@ -284,13 +284,13 @@ class Context:
         loose = end.last is not None and end.last.id in self.analysis.records
         if code is not None and loose and (end.last is None or (end.last.id, Facet.OUTPUT) not in place.steps):
             code = or_null(jsonata.verbatim(code)).text
-        output: Json = jsonata.field(code) if code is not None else None
-        if end.wrap:
-            output = {"output": output}
+        return Written(self.wrapped(end, jsonata.field(code) if code is not None else None, place), total=True)
+
+    def wrapped(self, end: End, output: Json, place: Place) -> Json:
+        """The output of a branch or iteration, with what else must come out of it."""
         if end.keep:
-            kept = {step.id: self._kept(step, place) for step in end.keep}
-            output = {"output": output, "steps": kept}
-        return Written(output, total=True)
+            return {"output": output, "steps": {step.id: self._kept(step, place) for step in end.keep}}
+        return {"output": output} if end.wrap else output
 
     def _kept(self, step: Step, place: Place) -> Json:
         """A step's variable as it comes out of a branch."""
@@ -299,10 +299,20 @@ class Context:
             return jsonata.field(code) if code is not None else None
         facets = [facet for facet in Facet if facet in self.analysis.read[step.id]]
         if any((step.id, facet) in place.steps for facet in facets):
-            pairs = [(facet, place.steps.get((step.id, facet))) for facet in facets]
+            pairs = [(facet, _known(place.steps.get((step.id, facet)))) for facet in facets]
             return {facet.value: jsonata.field(code) for facet, code in pairs if code is not None}
         kept = jsonata.variable(self.names.step(step.id, self.frame.chain))
         return jsonata.field(jsonata.conditional(jsonata.call("exists", kept), kept, jsonata.obj([])).text)
+
+    def end_with(self, edge: Edge, step: Step, output: Json, place: Place) -> Folded | None:
+        """The end that `edge` leads to with the `output` of `step` as its own; None where there is more to it."""
+        end = edge.target
+        if edge.pending or not isinstance(end, End) or end.last is not step or end.value is not None:
+            return None
+        try:
+            return Folded(None, output=self.wrapped(end, output, place))
+        except CannotFold:
+            return None
 
     def fold_or_go(self, edge: Edge, place: Place) -> Folded:
         """The edge folded into the state before it, or a step to the state made of it."""
@@ -386,6 +396,12 @@ class Context:
         """Those of `steps` for which `unrun` has an entry."""
         records, chain = self.analysis.records, self.frame.chain
         return [step.id for step in steps if step.id in records and self.names.is_seen_from(step.id, chain)]
+
+
+def _known(code: str | None) -> str | None:
+    if code == UNREPEATABLE:
+        raise CannotFold
+    return code
 
 
 def without_output(edge: Edge, step: Step) -> Edge:

@@ -20,9 +20,9 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.scope import Binding
 from stepsmith.lowering.choices import ways
-from stepsmith.lowering.codes import ENTRY, Place
+from stepsmith.lowering.codes import ENTRY, UNREPEATABLE, Place
 from stepsmith.lowering.context import Context, Guard, Number, without_output
-from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign
+from stepsmith.lowering.edges import Edge, PendingAssign
 from stepsmith.lowering.errors import retriers
 from stepsmith.lowering.failing import Raised, catching, handled, inside, lower_handlers, must_go, raise_error
 from stepsmith.model.steps import (
@@ -65,15 +65,14 @@ def joined(
         output = context.write(step.output, point, entry, extra).json
         inline = context.inline(step.output, point, entry, extra)
     place = Place(loops=entry.loops, must_be_total=bool(caught.catchers))
-    place = place.passing(context.passed(handled(step))).ending(step.id, inline, "succeeded")
+    place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
     place = place.passing(
-        inner.id for inner in inside(step) if context.names.step(inner.id, context.frame.chain) in kept
+        (inner.id for inner in inside(step) if context.names.step(inner.id, context.frame.chain) in kept), UNREPEATABLE
     )
     tolerant = isinstance(step, ForEachStep) and (step.tolerate or step.tolerate_percent is not None)
     if isinstance(step, ForEachStep) and tolerant and distributed is None:
         edge = _tolerance(context, step, edge, own)
-    reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
-    after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
+    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
     origin = Origin(Role.BLOCK, step.span, step.id, step.description, folded=after.steps, ways=caught.ways)
     retry = retriers(step.retry, context.catalog, transient=False)
     assign = {

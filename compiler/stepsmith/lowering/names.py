@@ -30,7 +30,7 @@ class Names:
     def __init__(self, workflow: Workflow, analysis: Analysis) -> None:
         self._taken: set[str] = {INPUT, RUN}
         self._chosen: dict[tuple[str, ...], str] = {}
-        self.homes: Mapping[str, Chain] = dict(_homes(workflow.steps, ()))
+        self.homes: Mapping[str, Chain] = dict(_homes((*workflow.steps, *workflow.finally_steps), ()))
         for name in sorted(analysis.variables_read):
             self.variable(name)
         for name in analysis.order:

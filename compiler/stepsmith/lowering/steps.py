@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from stepsmith.analysis.facts import Facet, Point
 from stepsmith.asl.states import (
     ChoiceState,
     Origin,
+    PassState,
     Role,
     Rule,
     SucceedState,
@@ -23,9 +25,9 @@ from stepsmith.lowering.aws import lower_aws
 from stepsmith.lowering.blocks import lower_repeat, lower_switch, lower_try
 from stepsmith.lowering.children import lower_child
 from stepsmith.lowering.choices import markers, ways
-from stepsmith.lowering.codes import Place
+from stepsmith.lowering.codes import ENTRY, UNREPEATABLE, Place
 from stepsmith.lowering.context import Context, LoweringError, without_output
-from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingSet
+from stepsmith.lowering.edges import Edge, PendingSet
 from stepsmith.lowering.errors import retriers
 from stepsmith.lowering.failing import Raised, catching, handled, inside, lower_handlers, must_go, raise_error
 from stepsmith.lowering.loops import lower_for_each, lower_parallel
@@ -136,9 +138,8 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         output = context.write(step.output, point, entry, extra).json
         inline = context.inline(step.output, point, entry, extra)
     place = Place(loops=entry.loops, must_be_total=bool(caught.catchers))
-    place = place.passing(context.passed(handled(step))).ending(step.id, inline, "succeeded")
-    reshaped_end = inline is None and isinstance(edge.target, End) and edge.target.last is step
-    after = Folded(None, output=output) if reshaped_end and not edge.pending else context.fold_or_go(edge, place)
+    place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
+    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
     state = TaskState(
         name=step.id,
         origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps, ways=caught.ways),
@@ -233,9 +234,12 @@ def _wait(context: Context, step: WaitStep, edge: Edge, point: Point) -> Edge:
 
 def _stop(context: Context, step: StopStep, point: Point) -> Edge:
     output = context.write(step.result, point).json if step.result is not None else None
+    origin = Origin(Role.STEP, step.span, step.id, step.description)
     if context.frame.finallies:
         leave = context.frame.finallies[0]
-        pending = PendingAssign(step, leave.outcome, {"stop": {"output": output}})
-        return Edge(leave.edge.target, (pending, *leave.edge.pending))
-    state = SucceedState(name=step.id, origin=Origin(Role.STEP, step.span, step.id, step.description), output=output)
-    return Edge(context.add(state))
+        onward = context.fold_to_state(leave.edge, ENTRY)
+        assign: dict[str, Json] = {leave.outcome: {"stop": {"output": output}}, **onward.assign}
+        origin = replace(origin, folded=onward.steps)
+        state = PassState(name=step.id, origin=origin, assign=assign, output={}, next=onward.next)
+        return Edge(context.add(state))
+    return Edge(context.add(SucceedState(name=step.id, origin=origin, output=output)))

@@ -155,6 +155,10 @@ def _switch(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> S
     cases = [_case(reader, item, last=item is verb.value.items[-1]) for item in verb.value.items]
     if not verb.value.items:
         reader.diagnostics.error("empty-steps", "switch holds no case", verb.value.span, "write at least one case")
+    elif len(cases) == 1 and cases[0] is not None and cases[0].condition is None:
+        reader.diagnostics.error(
+            "missing-key", "switch has no case with `if`", cases[0].span, "put the steps in place of the switch"
+        )
     return SwitchStep(cases=tuple(case for case in cases if case), **common)
 
 
