@@ -28,6 +28,11 @@ _MOST_PREFIXES = 40
 _STRING_ESCAPE = re.compile(
     r"\\(?:\n|[\\'\"abfnrtv]|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]*\}|[xuUN])"
 )
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN = re.compile(rf"[ \t]*({_WORD.pattern})(?:\.{_WORD.pattern}){{0,20}}[ \t]*")
+"""A reference without anything that needs more than a look at its words."""
+_WORDS = frozenset(("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"))
+"""Words that mean something else than a name where an expression begins."""
 _NESTING = (nodes.And, nodes.Or, nodes.Concat)
 
 
@@ -84,6 +89,9 @@ def _inner_span(fragment: str, places: Places) -> Span:
 
 
 def _parse(fragment: str, places: Places, span: Span, hyphens: bool) -> Expression:
+    plain = _PLAIN.fullmatch(fragment)
+    if plain is not None and plain[1] not in _WORDS:
+        return _plain_reference(fragment, places, span)
     if not fragment.strip():
         raise _UnreadableError("this {{ }} is empty", -1, "write what to read, such as {{ input.name }}")
     tokens = list(_tokens(fragment))
@@ -102,6 +110,22 @@ def _parse(fragment: str, places: Places, span: Span, hyphens: bool) -> Expressi
         raise _explained(fragment, error.lineno, parser.stream.current.type == "eof") from None
     _refuse_deep_tree(node)
     return Expression(fragment, node, span, places, tuple((token.lineno, end) for token, end in tokens))
+
+
+def _plain_reference(fragment: str, places: Places, span: Span) -> Expression:
+    """A reference such as `input.host.name`, as Jinja2's parser gives it; most expressions are one."""
+    tokens: list[tuple[int, int]] = []
+    node: nodes.Expr | None = None
+    for word in _WORD.finditer(fragment):
+        start, end = word.span()
+        if node is None:
+            node = nodes.Name(word[0], "load", lineno=start)
+        else:
+            tokens.append((start - 1, start))
+            node = nodes.Getattr(node, word[0], "load", lineno=start - 1)
+        tokens.append((start, end))
+    assert node is not None
+    return Expression(fragment, node, span, places, tuple(tokens))
 
 
 def _explained(fragment: str, offset: int, at_end: bool) -> _UnreadableError:

@@ -36,6 +36,8 @@ class Places:
         """The places of a text whose characters came from the positions `origins` of this one."""
         if not self.offsets:
             return self
+        if isinstance(origins, range):
+            return Places(self.source, self.whole, self.offsets[origins.start : origins.stop])
         return Places(self.source, self.whole, [self.offsets[at] for at in origins])
 
 
@@ -46,6 +48,10 @@ def places_of(node: ScalarNode, source: SourceFile) -> Places:
         return Places(source, node.span)
     start = source.offset(node.span.start)
     raw = source.text[start : source.offset(node.span.end)]
+    quoted = raw[:1] in ("'", '"')
+    if raw[quoted : quoted + len(value)] == value and "\n" not in value and "\\" not in value:
+        # Written as it is meant, as nearly all are.
+        return Places(source, node.span, range(start + quoted, start + quoted + len(value)))
     return Places(source, node.span, [start + at for at in _align(raw, value)])
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from jinja2 import nodes
-
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import ScalarNode
 from stepsmith.expressions.conditions import parse_condition
 from stepsmith.expressions.parsing import parse_expression
 from stepsmith.expressions.places import places_of
 from stepsmith.expressions.splitting import split
-from stepsmith.expressions.tree import Expression, Reference, Template, chain_of, guarded_subject
+from stepsmith.expressions.tree import Expression, Reference, Template
 from stepsmith.source import SourceFile
 
 __all__ = ["Expression", "Reference", "Template", "parse_condition", "parse_template", "references"]
@@ -51,23 +49,4 @@ def parse_template(
 
 def references(template: Template) -> tuple[Reference, ...]:
     """Every read of a name in the template, in the order written."""
-    found: list[Reference] = []
-    for expression in template.expressions:
-        _collect(expression, expression.node, False, found)
-    return tuple(found)
-
-
-def _collect(expression: Expression, root: nodes.Node, guarded: bool, found: list[Reference]) -> None:
-    pending: list[tuple[nodes.Node, bool]] = [(root, guarded)]
-    while pending:
-        node, under_guard = pending.pop()
-        chain = chain_of(node)
-        if chain is not None and isinstance(node, nodes.Expr):
-            found.append(Reference(chain[0], chain[1], under_guard, expression.span_of(node)))
-            continue
-        subject = guarded_subject(node)
-        stays = under_guard and isinstance(node, nodes.Getattr | nodes.Getitem)
-        children = list(node.iter_child_nodes())
-        for child in reversed(children):
-            keeps = child is subject or (stays and child is getattr(node, "node", None))
-            pending.append((child, keeps))
+    return tuple(found for expression in template.expressions for found in expression.references)

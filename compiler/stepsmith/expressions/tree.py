@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from jinja2 import nodes
 
@@ -14,7 +15,7 @@ from stepsmith.expressions.places import Places
 from stepsmith.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expression:
     """The parsed inside of one `{{ }}`. Equal when written equally; where it stands is not part of its value."""
 
@@ -31,6 +32,24 @@ class Expression:
             case ("secrets", (str() as name,)):
                 return name
         return None
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """Every read of a name in the expression, in the order written. Many stages ask for it."""
+        found: list[Reference] = []
+        pending: list[tuple[nodes.Node, bool]] = [(self.node, False)]
+        while pending:
+            node, under_guard = pending.pop()
+            chain = chain_of(node)
+            if chain is not None:
+                found.append(Reference(chain[0], chain[1], under_guard, self.span_of(node)))
+                continue
+            subject = guarded_subject(node)
+            stays = under_guard and isinstance(node, nodes.Getattr | nodes.Getitem)
+            for child in reversed(list(node.iter_child_nodes())):
+                keeps = child is subject or (stays and child is getattr(node, "node", None))
+                pending.append((child, keeps))
+        return tuple(found)
 
     def span_of(self, node: nodes.Node) -> Span:
         """Where `node` is written: a reference as a whole, else the first word of it."""
