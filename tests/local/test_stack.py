@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stepsmith.local.aws import LocalAws
-from stepsmith.local.sam import SamTemplate, TemplateError, read_template
+from stepsmith.local.sam import FunctionResource, SamTemplate, read_template
 from stepsmith.local.stack import INSTANCE, SENDER
 
 ROOT = Path(__file__).parents[2]
@@ -154,3 +154,11 @@ def test_what_cannot_be_resolved_names_itself(tmp_path: Path) -> None:
     template = read_template(tmp_path / "template.yaml")
     with local(template, tmp_path) as aws, pytest.raises(TemplateError, match="Fn::ImportValue"):
         aws.stack.variables(template.functions()["OddFunction"])
+
+
+def test_a_setting_of_a_template_that_is_not_there_is_left_to_the_local_stand_in(tmp_path: Path) -> None:
+    function = FunctionResource(
+        "LooseFunction", "x.handler", tmp_path, 30, 128, {"FILE_ROOTS": {"Fn::Sub": "${FileRoots}"}}
+    )
+    with local(SamTemplate(tmp_path), tmp_path) as aws:
+        assert aws.stack.variables(function)["FILE_ROOTS"] == str(tmp_path)

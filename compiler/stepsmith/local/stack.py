@@ -87,7 +87,7 @@ class LocalStack:
     def _has_what_it_names(self, value: Json) -> bool:
         """Whether the parameters and resources that a setting is made of exist: a project need not have a template."""
         text = value.get("Fn::Sub") if isinstance(value, dict) else None
-        names = re.findall(r"\$\{(\w+)", text) if isinstance(text, str) else []
+        names = re.findall(r"\$\{(\w+)[.}]", text) if isinstance(text, str) else []
         return all(name in self.template.parameters or self._resource(name).type for name in names)
 
     def _defaults(self) -> dict[str, str]:
