@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stepsmith.local.aws import LocalAws
-from stepsmith.local.sam import FunctionResource, SamTemplate, read_template
+from stepsmith.local.sam import FunctionResource, SamTemplate, TemplateError, read_template
 from stepsmith.local.stack import INSTANCE, SENDER
 
 ROOT = Path(__file__).parents[2]
