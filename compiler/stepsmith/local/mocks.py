@@ -148,7 +148,7 @@ class _Reader:
             help_ = ""
             if isinstance(unknown, str) and len(violation.path) == 1:
                 help_ = did_you_mean(unknown, fields, f"{action.name} returns {one_of(fields)}")
-            span = _span_of(entry.value, violation.path, key=unknown is not None)
+            span = span_at(entry.value, violation.path, key=unknown is not None)
             self.diagnostics.error(SLUG, f"the result of {action.name}: {violation}", span, help_)
         return Mock(value=value, after=after)
 
@@ -199,7 +199,7 @@ def _closed(schema: Schema) -> dict[str, Json]:
     return closed
 
 
-def _span_of(node: Node, path: tuple[str | int, ...], *, key: bool) -> Span:
+def span_at(node: Node, path: tuple[str | int, ...], *, key: bool) -> Span:
     """Where the value at `path` was written, or its key; of the nearest one above it if there is none."""
     span = node.span
     for part in path:

@@ -1,0 +1,225 @@
+"""`stepsmith test`: runs rehearsals, and shows what came out otherwise at the line that expected it."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stepsmith.cli.console import Console, duration, plural
+from stepsmith.cli.failures import CommandError, Exit
+from stepsmith.project import Project, project_of, shown, workflow_files_in, write_atomically
+
+if TYPE_CHECKING:
+    from stepsmith.rehearsals.model import Difference, Verdict
+
+EXAMPLE: Final = """
+    stepsmith test
+    stepsmith test critical-threat-response -k kill
+    stepsmith test workflows/rehearsals/order.happy-path.yaml --json
+    stepsmith test --junit rehearsals.xml
+"""
+FOLDER: Final = "rehearsals"
+_INDENT: Final = "    "
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="rehearsals, folders of them, or workflows (default: all of workflows/rehearsals/)",
+    )
+    parser.add_argument(
+        "-k",
+        dest="words",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="only rehearsals with this in their name; may be repeated",
+    )
+    parser.add_argument("--junit", metavar="FILE", help="write the results to this file as JUnit XML, for CI")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON and nothing else")
+
+
+def execute(arguments: argparse.Namespace, console: Console) -> int:
+    project, files = rehearsal_files(arguments.paths)
+    if arguments.words:
+        words = [word.lower() for word in arguments.words]
+        files = [path for path in files if any(word in path.stem.lower() for word in words)]
+        if not files:
+            raise CommandError(f"no rehearsal has {' or '.join(arguments.words)} in its name")
+    verdicts = _rehearse_all(project, files, console, quiet=arguments.json)
+    if arguments.junit:
+        _write_junit(Path(arguments.junit), verdicts)
+    if arguments.json:
+        from stepsmith.rehearsals.report import as_json
+
+        console.print_json(as_json(verdicts))
+    return Exit.DONE if all(item.outcome.value == "passed" for item in verdicts) else Exit.PROBLEMS
+
+
+def rehearsal_files(arguments: Sequence[str]) -> tuple[Project, list[Path]]:
+    """The rehearsals that the arguments mean, and their project. Raises CommandError where there is none."""
+    here = Path.cwd()
+    first = Path(arguments[0]) if arguments else None
+    project = project_of(first if first is not None and first.exists() else None, here)
+    own = project.workflows_folder / FOLDER
+    if not arguments:
+        files = list(workflow_files_in(own))
+        if not files:
+            raise CommandError(
+                f"there is no rehearsal in {shown(own, here)}",
+                help=f"write one as {shown(own / 'WORKFLOW.CASE.yaml', here)}",
+            )
+        return project, files
+    found: dict[Path, None] = {}
+    for argument in arguments:
+        found |= dict.fromkeys(_meant(argument, project, own))
+    return project, list(found)
+
+
+def _meant(argument: str, project: Project, own: Path) -> list[Path]:
+    """The rehearsals in a folder, one rehearsal, or those of a workflow."""
+    path = Path(argument)
+    if path.is_dir():
+        candidates = (path / "workflows" / FOLDER, path / FOLDER, path)
+        files = list(workflow_files_in(next(folder for folder in candidates if folder.is_dir())))
+        if not files:
+            raise CommandError(f"there is no rehearsal in {argument}")
+        return files
+    if path.is_file() and path.resolve() not in [file.resolve() for file in project.workflow_files()]:
+        return [path]
+    return _of_workflow(path.stem if path.is_file() else argument, project, own)
+
+
+def _of_workflow(word: str, project: Project, own: Path) -> list[Path]:
+    from stepsmith.project import UnreadablePathError
+    from stepsmith.rehearsals.running import rehearses
+
+    try:
+        stem = project.find_workflow(word).stem
+    except UnreadablePathError as error:
+        if "/" in word or Path(word).suffix:
+            raise CommandError(f"{word} cannot be opened: there is no such file") from error
+        raise CommandError(f'there is no rehearsal and no workflow "{word}"', help=error.help) from error
+    files = [path for path in workflow_files_in(own) if rehearses(path) in (word, stem)]
+    if not files:
+        example = shown(own / f"{word}.happy-path.yaml", Path.cwd())
+        raise CommandError(f"{word} has no rehearsal", help=f"write one as {example}")
+    return files
+
+
+def _rehearse_all(project: Project, files: Sequence[Path], console: Console, *, quiet: bool) -> list[Verdict]:
+    from stepsmith.cli.workflows import compile_file, load_catalog
+    from stepsmith.local.sam import TemplateError
+    from stepsmith.rehearsals.running import Rehearser
+
+    catalog = load_catalog(project, console)
+    began = time.perf_counter()
+    here = Path.cwd()
+    rehearser = Rehearser(project, catalog, lambda path: compile_file(path, shown(path, here), catalog))
+    width = max(len(path.stem) for path in files)
+    verdicts = []
+    for number, path in enumerate(files, 1):
+        try:
+            with console.working(f"{path.stem} ({number} of {len(files)})"):
+                verdict = rehearser.rehearse(path)
+        except OSError as error:
+            raise CommandError(f"{path} cannot be opened: {error.strerror or error}") from error
+        except TemplateError as error:
+            raise CommandError(f"template.yaml: {error}", status=Exit.PROBLEMS) from error
+        verdicts.append(verdict)
+        if not quiet:
+            for line in verdict_lines(verdict, width, console):
+                console.print(line)
+            console.out.flush()
+    if not quiet:
+        console.print(_summary(verdicts, time.perf_counter() - began, console))
+    return verdicts
+
+
+def verdict_lines(verdict: Verdict, width: int, console: Console) -> Iterator[str]:
+    """A rehearsal for a person: one line when it passed, else all that is wrong, each with its place."""
+    passed = verdict.outcome.value == "passed"
+    mark = console.style(console.symbol("succeeded" if passed else "failed"), "green" if passed else "red")
+    name = verdict.name if passed else console.style(verdict.name, "bold")
+    took = console.style(_took(verdict), "dim")
+    yield f"{mark} {name}{' ' * (width - len(verdict.name))}  {took}".rstrip()
+    for difference in verdict.differences:
+        for line in difference_lines(difference, console):
+            yield _INDENT + line
+    if verdict.differences:
+        yield from _how_it_failed(verdict, console)
+    if verdict.diagnostics:
+        from stepsmith.reporting import render
+
+        text = render(list(verdict.diagnostics), verdict.sources, "text", colour=console.colour)
+        for line in text.splitlines():
+            yield (_INDENT + line).rstrip()
+
+
+def _took(verdict: Verdict) -> str:
+    if verdict.report is None:
+        return "has mistakes"
+    elapsed = verdict.report.result["elapsed_s"]
+    virtual = f", {duration(float(elapsed))} virtual" if isinstance(elapsed, int | float) and elapsed else ""
+    return f"{plural(len(verdict.report.steps), 'step')}{virtual}"
+
+
+def difference_lines(difference: Difference, console: Console) -> Iterator[str]:
+    """Where something was expected, then what was (`-`) and what came (`+`)."""
+    from stepsmith.rehearsals.report import written
+
+    place = console.style(f"{difference.span}:", "bold")
+    if difference.note:
+        yield f"{place} {difference.what}: {difference.note}"
+        return
+    yield f"{place} {difference.what}"
+    expected, actual = difference.expected, difference.actual
+    if isinstance(expected, str) and isinstance(actual, str) and ("\n" in expected or "\n" in actual):
+        lines = list(difflib.ndiff(expected.splitlines(), actual.splitlines()))
+        for line in lines:
+            if not line.startswith("?"):
+                yield console.style(f"  {line}", *_STYLES.get(line[:1], ()))
+        return
+    room = max(console.width - len(_INDENT) - 14, 40)
+    yield "  " + console.style(f"- expected {console.cut(written(expected), room)}", "red")
+    yield "  " + console.style(f"+ got      {console.cut(written(actual), room)}", "green")
+
+
+_STYLES: Final = {"-": ("red",), "+": ("green",)}
+
+
+def _how_it_failed(verdict: Verdict, console: Console) -> Iterator[str]:
+    """The error of a run that was not expected to fail, at the line of the workflow."""
+    from stepsmith.cli.failure import failure_lines
+
+    report, compiled = verdict.report, verdict.compiled
+    if report is None or compiled is None or report.run.error is None:
+        return
+    if not any(difference.what in ("status", "error") for difference in verdict.differences):
+        return
+    yield f"{_INDENT}how the run failed:"
+    for line in failure_lines(compiled, report.run, report.steps, report.failure, console):
+        yield f"{_INDENT}  {line}"
+
+
+def _summary(verdicts: Sequence[Verdict], seconds: float, console: Console) -> str:
+    counts = {name: sum(item.outcome.value == name for item in verdicts) for name in ("passed", "failed", "invalid")}
+    styles = {"passed": "green", "failed": "red", "invalid": "red"}
+    words = {"passed": "passed", "failed": "failed", "invalid": "with mistakes"}
+    parts = [console.style(f"{count} {words[name]}", styles[name]) for name, count in counts.items() if count]
+    return f"{', '.join(parts)} in {duration(seconds)}"
+
+
+def _write_junit(path: Path, verdicts: Sequence[Verdict]) -> None:
+    from stepsmith.rehearsals.report import junit
+
+    try:
+        write_atomically(path, junit(verdicts).encode())
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror or error}") from error
