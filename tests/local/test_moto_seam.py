@@ -162,7 +162,7 @@ def test_a_wrong_definition_is_refused_when_it_is_created(make_aws: MakeAws) -> 
 def test_a_stop_keeps_error_and_cause_and_a_redrive_goes_on(make_aws: MakeAws) -> None:
     with make_aws({"Echo": ECHO}) as aws:
         states = aws.client("stepfunctions")
-        arn = aws.create_machine("m", machine({"A": {"Type": "Wait", "Seconds": 60}, "B": invoke("Echo", 1)}))
+        arn = aws.create_machine("m", machine({"A": {"Type": "Wait", "Seconds": 60}, "B": invoke("Echo", {"n": 1})}))
         execution = aws.start_execution(arn, "{}", "e")
         aws.engine.advance(10)
         states.stop_execution(executionArn=execution.arn, error="Why", cause="because")

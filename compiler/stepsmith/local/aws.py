@@ -34,7 +34,6 @@ from stepsmith.engine import (
     TaskFailed,
     TaskSucceeded,
     VirtualClock,
-    read_machine,
 )
 from stepsmith.local import moto_seam
 from stepsmith.local.functions import ACCOUNT, REGION, LocalFunctions
@@ -157,9 +156,6 @@ class LocalAws:
 
     def new_id(self) -> str:
         return str(uuid.uuid4())
-
-    def validate(self, definition: str) -> None:
-        read_machine(definition)
 
     def start(self, definition: str, data: Json, name: str, machine_arn: str, role_arn: str) -> Execution:
         execution = self.engine.start(

@@ -1,0 +1,174 @@
+"""What is replaced in moto and why, and how it is put in place and taken out again.
+
+Patches are in force between `install()` and `Installed.remove()`; they are process-wide, as moto is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import boto3  # type: ignore[import-untyped]
+from botocore.handlers import BUILTIN_HANDLERS  # type: ignore[import-untyped]
+
+from stepsmith.local.moto_seam.desk import Desk
+from stepsmith.local.moto_seam.events import send_to_targets
+from stepsmith.local.moto_seam.functions import invoke_function
+from stepsmith.local.moto_seam.states import REPLACEMENTS, StatesBackend
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """A name in moto that is replaced, and why. `parameters` is what the original takes; None: moto has none."""
+
+    module: str
+    owner: str
+    """The class; empty for the module itself."""
+    name: str
+    reason: str
+    parameters: tuple[str, ...] | None = ("self",)
+
+
+_API: Final = "moto.stepfunctions.responses"
+SEAMS: Final = (
+    Seam(
+        _API, "", "get_backend", "our engine instead of moto's interpreter or its canned answers", ("account", "region")
+    ),
+    Seam(
+        "moto.core.base_backend",
+        "AccountSpecificBackend",
+        "get_session",
+        "a session of its own, which reads all of botocore's endpoints once more",
+        ("cls",),
+    ),
+    Seam(_API, "StepFunctionResponse", "describe_execution", "no stopDate after a timeout, no redriveCount"),
+    Seam(_API, "StepFunctionResponse", "get_execution_history", "paging, order and includeExecutionData are ignored"),
+    Seam(_API, "StepFunctionResponse", "stop_execution", "error and cause are dropped"),
+    Seam(_API, "StepFunctionResponse", "send_task_failure", "the cause is dropped"),
+    Seam(_API, "StepFunctionResponse", "redrive_execution", "not there", None),
+    Seam(_API, "StepFunctionResponse", "start_sync_execution", "not there", None),
+    Seam(_API, "StepFunctionResponse", "validate_state_machine_definition", "not there", None),
+    Seam(
+        "moto.awslambda.models",
+        "LambdaBackend",
+        "invoke",
+        "needs Docker, or echoes the payload",
+        ("self", "function_name", "qualifier", "body", "headers", "response_headers"),
+    ),
+    Seam(
+        "moto.events.models",
+        "Rule",
+        "send_to_targets",
+        "no Lambda or Step Functions targets, Input is ignored",
+        ("self", "original_event", "transform_input"),
+    ),
+)
+_REGIONS: Final = "moto.core.base_backend"
+_BY_SERVICE: Final = {"lambda": "moto.awslambda.models", "events": "moto.events.models"}
+"""Modules that are patched when their service is first called: importing them costs time that most runs need not
+spend."""
+
+
+@dataclass
+class Installed:
+    """The seams in force for one desk."""
+
+    desk: Desk
+    backends: dict[tuple[str, str], StatesBackend] = field(default_factory=dict)
+    _undo: list[Callable[[], None]] = field(default_factory=list)
+    _called: set[str] = field(default_factory=set)
+
+    def backend(self, account: str, region: str) -> StatesBackend:
+        key = (account, region)
+        if key not in self.backends:
+            self.backends[key] = StatesBackend(region, account)
+            self.backends[key].desk = self.desk
+        return self.backends[key]
+
+    def before_call(self, service: str) -> None:
+        """A request to `service` is about to be made."""
+        if service in self._called:
+            return
+        self._called.add(service)
+        if service in _BY_SERVICE:
+            self.patch(_BY_SERVICE[service])
+        self.desk.first_call(service)
+
+    def patch(self, module: str) -> None:
+        """Puts the replacements of a module in place."""
+        for seam in SEAMS:
+            if seam.module == module:
+                loaded = importlib.import_module(seam.module)
+                self._replace(getattr(loaded, seam.owner) if seam.owner else loaded, seam.name)
+
+    def _replace(self, owner: Any, name: str) -> None:
+        original = owner.__dict__.get(name)
+        setattr(owner, name, self._replacement(name, original))
+
+        def restore() -> None:
+            if original is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+        self._undo.append(restore)
+
+    def _replacement(self, name: str, original: Any) -> Any:
+        desk = self.desk
+        if name == "get_backend":
+            return self.backend
+        if name == "get_session":
+            return classmethod(lambda _: boto3.DEFAULT_SESSION or boto3.Session())
+        if name == "invoke":
+
+            def invoke(
+                _: Any, function_name: str, qualifier: str | None, body: Any, headers: Any, response_headers: Any
+            ) -> bytes | None:
+                qualified = f"{function_name}:{qualifier}" if qualifier and ":" not in function_name else function_name
+                return invoke_function(desk, qualified, body, headers, response_headers)
+
+            return invoke
+        if name == "send_to_targets":
+
+            def send(rule: Any, original_event: Any, transform_input: bool = True) -> None:
+                send_to_targets(desk, self._start, original, rule, original_event, transform_input)
+
+            return send
+        return REPLACEMENTS[name]
+
+    def _start(self, arn: str, text: str) -> object:
+        """Starts the machine of that ARN."""
+        region, account = arn.split(":")[3:5]
+        return self.backend(account, region).start_execution(arn, None, text)
+
+    def remove(self) -> None:
+        """Takes the patches out again."""
+        global _installed
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+        _installed = None
+
+
+_installed: Installed | None = None
+
+
+def install(desk: Desk) -> Installed:
+    """Puts `desk` behind moto's API. Raises RuntimeError while another one stands there."""
+    global _installed
+    if _installed is not None:
+        raise RuntimeError("another local AWS is running in this process")
+    _installed = Installed(desk)
+    _installed.patch(_REGIONS)
+    _installed.patch(_API)
+    return _installed
+
+
+def _before_call(model: Any, **_: object) -> None:
+    if _installed is not None:
+        _installed.before_call(str(model.service_model.service_name))
+
+
+BUILTIN_HANDLERS.append(("before-call", _before_call))

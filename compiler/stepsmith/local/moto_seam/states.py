@@ -1,0 +1,298 @@
+"""Step Functions: moto's API and its records of machines, with our engine in place of an interpreter."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from moto.core.exceptions import AWSError
+from moto.core.responses import ActionResult, EmptyResult
+from moto.stepfunctions.exceptions import InvalidExecutionInput
+from moto.stepfunctions.models import StateMachine, StepFunctionBackend
+
+from stepsmith.document import Json
+from stepsmith.engine import (
+    EngineError,
+    Execution,
+    ExecutionNotRedrivable,
+    InvalidOutput,
+    TaskTimedOut,
+    UnsupportedQueryLanguage,
+    api_event,
+    read_machine,
+    validate,
+)
+from stepsmith.local.moto_seam.desk import Desk
+from stepsmith.local.services import compact
+
+
+class InvalidDefinitionError(AWSError):
+    TYPE = "InvalidDefinition"
+
+
+class TaskTimedOutError(AWSError):
+    TYPE = "TaskTimedOut"
+
+
+class InvalidOutputError(AWSError):
+    TYPE = "InvalidOutput"
+
+
+class InvalidTokenError(AWSError):
+    TYPE = "InvalidToken"
+
+
+class NotRedrivableError(AWSError):
+    TYPE = "ExecutionNotRedrivable"
+
+
+class LocalExecution:
+    """An execution as moto's API reads it, over the engine's own."""
+
+    output_details: Final = {"included": True}
+    trace_header: Final = None
+
+    def __init__(self, execution: Execution, text: str) -> None:
+        self.engine = execution
+        self.execution_input = text
+        self.execution_arn = self.exec_arn = execution.arn
+        self.name = execution.name
+        self.state_machine_arn = execution.state_machine_arn
+        self.start_date = execution.started
+
+    @property
+    def status(self) -> str:
+        return str(self.engine.status)
+
+    @property
+    def stop_date(self) -> datetime | None:
+        return self.engine.stopped
+
+    @property
+    def output(self) -> str | None:
+        return self.engine.output_text
+
+    @property
+    def error(self) -> str | None:
+        return self.engine.error
+
+    @property
+    def cause(self) -> str | None:
+        return self.engine.cause
+
+    def history(self, *, include_data: bool = True) -> list[dict[str, object]]:
+        return [api_event(event, include_data=include_data) for event in self.engine.events]
+
+
+class StatesBackend(StepFunctionBackend):
+    """moto's Step Functions without an interpreter, completed by our engine."""
+
+    desk: Desk
+
+    def create_state_machine(self, name: str, definition: str, *args: Any, **kwargs: Any) -> StateMachine:
+        _refuse(definition, kwargs.get("sm_type") == "EXPRESS")
+        return super().create_state_machine(name, definition, *args, **kwargs)
+
+    def update_state_machine(self, arn: str, definition: str | None = None, *args: Any, **kwargs: Any) -> StateMachine:
+        if definition is not None:
+            _refuse(definition, self.describe_state_machine(arn).type == "EXPRESS")
+        return super().update_state_machine(arn, definition, *args, **kwargs)
+
+    def start_execution(self, state_machine_arn: str, name: str | None, execution_input: str) -> Any:
+        """Starts the version that an alias routes to, too. moto knows no alias here."""
+        if name:
+            self._validate_name(name)
+        machine = self._machine(state_machine_arn)
+        owner = self.describe_state_machine(getattr(machine, "source_arn", machine.arn))
+        known = owner._handle_name_input_idempotency(name, execution_input) if name else None
+        if known is not None:
+            return known
+        name = name or self.desk.new_id()
+        try:
+            data: Json = json.loads(execution_input)
+        except ValueError as error:
+            raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{error}'") from None
+        if is_jsonpath(machine.definition):
+            return _interpreter(self.desk).start_execution(self, state_machine_arn, name, execution_input)
+        started = LocalExecution(
+            self.desk.start(machine.definition, data, name, owner.arn, machine.roleArn), execution_input
+        )
+        executions: list[Any] = owner.executions
+        executions.append(started)
+        return started
+
+    def _machine(self, arn: str) -> Any:
+        with contextlib.suppress(Exception):
+            alias = self.describe_state_machine_alias(arn)
+            return self.describe_state_machine(alias.routing_configuration[0]["stateMachineVersionArn"])
+        return self.describe_state_machine(arn)
+
+    def send_task_success(self, task_token: str, outcome: str) -> None:
+        _answered(lambda: self.desk.complete_task(task_token, outcome))
+
+    def send_task_failure(self, task_token: str, error: str | None = None, cause: str | None = None) -> None:
+        _answered(lambda: self.desk.fail_task(task_token, error, cause))
+
+    def send_task_heartbeat(self, task_token: str) -> None:
+        _answered(lambda: self.desk.heartbeat_task(task_token))
+
+
+def _refuse(definition: str, express: bool) -> None:
+    """Raises InvalidDefinitionError with every reason why AWS would not take the definition."""
+    problems = validate(definition, express=express)
+    if problems:
+        reasons = ", ".join(str(problem) for problem in problems)
+        raise InvalidDefinitionError(f"Invalid State Machine Definition: '{reasons}'")
+
+
+def is_jsonpath(definition: str) -> bool:
+    """Whether a machine is for moto's own interpreter."""
+    try:
+        read_machine(definition)
+    except UnsupportedQueryLanguage:
+        return True
+    return False
+
+
+def _answered(answer: Callable[[], None]) -> None:
+    """Gives an answer to a task; the engine's refusals become the API's errors."""
+    try:
+        answer()
+    except TaskTimedOut as error:
+        raise TaskTimedOutError(str(error)) from None
+    except InvalidOutput as error:
+        raise InvalidOutputError(str(error)) from None
+    except EngineError as error:
+        raise InvalidTokenError(str(error)) from None
+
+
+# What moto's responses for Step Functions leave out. Each function stands in for the method of its name.
+
+
+def describe_execution(self: Any) -> ActionResult:
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    return ActionResult(_description(execution))
+
+
+def _description(execution: Any) -> dict[str, object]:
+    status = str(execution.status)
+    described = {
+        "executionArn": execution.execution_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "name": execution.name,
+        "status": status,
+        "startDate": execution.start_date,
+        "stopDate": execution.stop_date if status != "RUNNING" else None,
+        "input": execution.execution_input,
+        "inputDetails": {"included": True},
+        "error": execution.error,
+        "cause": execution.cause,
+    }
+    if status == "SUCCEEDED":
+        output = execution.output
+        described["output"] = output if isinstance(output, str) else compact(output)
+        described["outputDetails"] = {"included": True}
+    if isinstance(execution, LocalExecution):
+        described["redriveCount"] = execution.engine.redrive_count
+        described["redriveDate"] = execution.engine.redriven
+    return {name: value for name, value in described.items() if value is not None}
+
+
+def get_execution_history(self: Any) -> ActionResult:
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    if not isinstance(execution, LocalExecution):
+        return ActionResult(execution.to_history_output())
+    include = self._get_param("includeExecutionData")
+    events = execution.history(include_data=include is not False)
+    if self._get_param("reverseOrder"):
+        events.reverse()
+    size = int(self._get_param("maxResults") or 100)
+    start = int(self._get_param("nextToken") or 0)
+    page: dict[str, object] = {"events": events[start : start + size]}
+    if start + size < len(events):
+        page["nextToken"] = str(start + size)
+    return ActionResult(page)
+
+
+def stop_execution(self: Any) -> ActionResult:
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    error, cause = self._get_param("error"), self._get_param("cause")
+    if isinstance(execution, LocalExecution):
+        self.stepfunction_backend.desk.stop(execution.engine, error, cause)
+        return ActionResult({"stopDate": execution.stop_date})
+    stopped = datetime.now().astimezone()
+    execution.stop(stop_date=stopped, error=error, cause=cause)
+    return ActionResult({"stopDate": stopped})
+
+
+def redrive_execution(self: Any) -> ActionResult:
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    try:
+        self.stepfunction_backend.desk.redrive(execution.engine)
+    except ExecutionNotRedrivable as error:
+        raise NotRedrivableError(str(error)) from None
+    return ActionResult({"redriveDate": execution.engine.redriven})
+
+
+def start_sync_execution(self: Any) -> ActionResult:
+    backend = self.stepfunction_backend
+    text = self._get_param("input") or "{}"
+    execution = backend.start_execution(self._get_param("stateMachineArn"), self._get_param("name"), text)
+    backend.desk.drive(execution.engine)
+    described = _description(execution)
+    for name in ("redriveCount", "redriveDate"):
+        described.pop(name, None)
+    return ActionResult(described)
+
+
+def send_task_failure(self: Any) -> ActionResult:
+    token, error, cause = (self._get_param(name) for name in ("taskToken", "error", "cause"))
+    self.stepfunction_backend.send_task_failure(token, error, cause)
+    return EmptyResult()
+
+
+def validate_state_machine_definition(self: Any) -> ActionResult:
+    problems = validate(self._get_param("definition"), express=self._get_param("type") == "EXPRESS")
+    found = [
+        {"severity": "ERROR", "code": problem.code, "message": problem.message, "location": problem.location}
+        for problem in problems
+    ]
+    return ActionResult({"result": "FAIL" if found else "OK", "diagnostics": found, "truncated": False})
+
+
+def _interpreter(desk: Desk) -> Any:
+    """moto's own backend with its interpreter, for JSONPath machines; its Lambda tasks call our functions."""
+    models = importlib.import_module("moto.stepfunctions.parser.models")
+    calls: Any = importlib.import_module(
+        "moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils"
+    )
+
+    def invoke(parameters: Mapping[str, Any], region: str, state_credentials: Any) -> dict[str, object]:  # noqa: ARG001
+        payload = parameters.get("Payload")
+        text = payload.decode() if isinstance(payload, bytes) else payload
+        answer = desk.invoke(str(parameters["FunctionName"]), json.loads(text or "{}"))
+        response: dict[str, object] = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": answer.payload}
+        if answer.fault:
+            response |= {"Payload": answer.fault.payload(), "FunctionError": "Unhandled"}
+        return response
+
+    calls._invoke_lambda_function = invoke
+    return models.StepFunctionsParserBackend
+
+
+REPLACEMENTS: Final[Mapping[str, Callable[[Any], ActionResult]]] = {
+    function.__name__: function
+    for function in (
+        describe_execution,
+        get_execution_history,
+        stop_execution,
+        redrive_execution,
+        start_sync_execution,
+        send_task_failure,
+        validate_state_machine_definition,
+    )
+}
