@@ -106,7 +106,15 @@ def planned() -> str:
         environment={"TOPIC": "${AlertsTopic}", "MODE": "real"},
     )
     items = [
-        Deployable(order, ("ShipFunction",), "workflows/order.yaml", "order.asl.json", ("API_URL",)),
+        Deployable(
+            order,
+            ("ShipFunction",),
+            "workflows/order.yaml",
+            "order.asl.json",
+            ("API_URL",),
+            machines=("QuickCheckMachine",),
+            distributed=("items",),
+        ),
         Deployable(quick, (), "workflows/quick-check.yaml", "order.asl.json"),
     ]
     plan = plan_template(BASE, items, ActionCatalog([ship]))

@@ -10,7 +10,7 @@ from stepsmith.catalog import ActionCatalog, ActionSignature, Permission
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import ScalarNode
 from stepsmith.expressions.syntax import parse_template
-from stepsmith.model.steps import ActionStep
+from stepsmith.model.steps import ActionStep, ChildStep
 from stepsmith.model.values import Field, Literal, ObjectValue, Templated
 from stepsmith.model.workflow import ApiTrigger, EventTrigger, ScheduleTrigger, Workflow, WorkflowType
 from stepsmith.source import SourceFile
@@ -111,6 +111,55 @@ def test_a_machine_may_invoke_exactly_its_functions():
         "OneFunction": "GetAtt OneFunction.Arn",
         "TwoFunction": "GetAtt TwoFunction.Arn",
     }
+
+
+def test_a_machine_may_start_and_await_the_workflows_that_it_runs():
+    def child(name: str, waits: bool) -> ChildStep:
+        params = ObjectValue((), SPAN)
+        return ChildStep(
+            id=f"run-{name}", span=SPAN, id_span=SPAN, workflow=name, workflow_span=SPAN, params=params, waits=waits
+        )
+
+    parent = Workflow(name="parent", steps=(child("one", True), child("two", False)), span=SPAN, name_span=SPAN)
+    item = Deployable(parent, (), "workflows/parent.yaml", "p.asl.json", machines=("OneMachine", "TwoMachine"))
+    machine = planned([item, deployable("one"), deployable("two")])["ParentMachine"]["Properties"]
+    assert machine["DefinitionSubstitutions"] == {
+        "Partition": "Ref AWS::Partition",
+        "OneMachine": "Ref OneMachine",
+        "TwoMachine": "Ref TwoMachine",
+    }
+    start, follow, rule, _ = machine["Policies"][0]["Statement"]
+    assert (start["Action"], start["Resource"]) == ("states:StartExecution", ["Ref OneMachine", "Ref TwoMachine"])
+    assert follow["Action"] == ["states:DescribeExecution", "states:StopExecution"]
+    assert [each.rpartition("execution:")[2] for each in follow["Resource"]] == ["${AWS::StackName}_one:*"]
+    (arn,) = rule["Resource"]
+    assert arn.endswith(":rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
+
+
+def test_a_machine_with_a_distributed_map_may_run_its_items_and_no_other_machine():
+    workflow = Workflow(name="order", steps=(), span=SPAN, name_span=SPAN)
+    item = Deployable(workflow, (), "workflows/order.yaml", "o.asl.json", distributed=("items",))
+    *statements, _ = planned([item])["OrderMachine"]["Properties"]["Policies"][0]["Statement"]
+    allowed = {
+        action: [each.partition("AccountId}:")[2] for each in statement["Resource"]]
+        for statement in statements
+        for action in statement["Action"]
+    }
+    own = "${AWS::StackName}_order"
+    executions = [f"execution:{own}:*", f"execution:{own}/items:*"]
+    assert allowed == {
+        "states:StartExecution": [f"stateMachine:{own}", f"stateMachine:{own}:*"],
+        "states:DescribeExecution": executions,
+        "states:StopExecution": executions,
+        "states:RedriveExecution": executions[1:],
+    }
+
+
+def test_conditions_of_a_permission_are_kept_whole():
+    conditions = (("StringEquals", "a:one", "1"), ("StringEquals", "a:two", "2"), ("StringEquals", "a:two", "3"))
+    permission = Permission(("s3:GetObject",), ("${DataBucket.Arn}/*",), conditions)
+    found = planned(actions=[action(permissions=(permission,))])["QuarantineFileFunction"]["Properties"]["Policies"]
+    assert found[1]["Statement"][0]["Condition"] == {"StringEquals": {"a:one": ["1"], "a:two": ["2", "3"]}}
 
 
 def test_values_that_are_set_at_deployment_come_from_parameters():

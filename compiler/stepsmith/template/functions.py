@@ -57,15 +57,15 @@ def _secret_arn(name: str) -> str:
 
 
 def statement(entry: Permission) -> Value:
-    """A statement of a policy."""
+    """The statement that allows what `entry` says; several values of one condition are alternatives."""
     allowed: dict[str, Value] = {
         "Effect": "Allow",
         "Action": list(entry.actions),
         "Resource": [sub(resource) for resource in entry.resources],
     }
-    conditions: dict[str, dict[str, Value]] = {}
+    conditions: dict[str, dict[str, list[Value]]] = {}
     for operator, key, value in entry.conditions:
-        conditions.setdefault(operator, {})[key] = sub(value)
+        conditions.setdefault(operator, {}).setdefault(key, []).append(sub(value))
     return {**allowed, "Condition": conditions} if conditions else allowed
 
 

@@ -5,13 +5,15 @@ Also what the triggers of all workflows share: the policy of the queue for lost 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from stepsmith.asl.names import environment_key
+from stepsmith.asl.names import environment_key, machine_id
+from stepsmith.asl.states import StateMachine
 from stepsmith.catalog import Permission
 from stepsmith.diagnostics import Diagnostics
+from stepsmith.model.steps import ChildStep
 from stepsmith.model.workflow import ApiTrigger, EventTrigger, ScheduleTrigger, Workflow, WorkflowType
 from stepsmith.source import Span
 from stepsmith.template.cloudformation import Value, get_att, ref, sub
@@ -56,10 +58,28 @@ class Deployable:
     """Names of the values that its expressions read as `env.NAME`; the template's parameters set them."""
     permissions: tuple[Permission, ...] = ()
     """What its machine must be allowed for the calls of AWS that it makes itself."""
+    machines: tuple[str, ...] = ()
+    """Logical ids of the state machines that it starts."""
+    distributed: tuple[str, ...] = ()
+    """Labels of its distributed Maps."""
+
+    @classmethod
+    def of(cls, workflow: Workflow, machine: StateMachine, source: str, definition: str) -> Deployable:
+        """What there is to deploy of a workflow that compiled to `machine`."""
+        return cls(
+            workflow,
+            machine.functions,
+            source,
+            definition,
+            environment=machine.environment,
+            permissions=machine.permissions,
+            machines=machine.machines,
+            distributed=machine.distributed,
+        )
 
     @property
     def machine_id(self) -> str:
-        return "".join(word.capitalize() for word in self.workflow.name.split("-")) + "Machine"
+        return machine_id(self.workflow.name)
 
     @property
     def alias_id(self) -> str:
@@ -98,15 +118,9 @@ def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
     tags: dict[str, Value] = {"Workflow": workflow.name}
     if workflow.version is not None:
         tags["WorkflowVersion"] = workflow.version
-    invoke: Value = {
-        "Effect": "Allow",
-        "Action": "lambda:InvokeFunction",
-        "Resource": [get_att(function) for function in item.functions],
-    }
-    calls = [statement(permission) for permission in item.permissions]
-    statements = [*([invoke] if item.functions else []), *calls, _LOG_DELIVERY]
     substitutions: dict[str, Value] = {"Partition": ref("AWS::Partition")}
     substitutions |= {key: ref(key) for key in map(environment_key, item.environment)}
+    substitutions |= {machine: ref(machine) for machine in item.machines}
     substitutions |= {function: get_att(function) for function in item.functions}
     properties: dict[str, Value] = {
         # No name of a stack has an underscore, so this stack's machines can be told apart by their prefix.
@@ -117,7 +131,7 @@ def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
         "AutoPublishAlias": ALIAS,
         "UseAliasAsEventTarget": True,
         "PermissionsBoundary": BOUNDARY,
-        "Policies": [policy(*statements)],
+        "Policies": [policy(*_statements(item))],
         "Logging": {
             # The history of an express workflow is nowhere but in its log.
             "Level": "ALL" if workflow.type is WorkflowType.EXPRESS else "ERROR",
@@ -130,6 +144,57 @@ def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
     if events:
         properties["Events"] = events
     return {"Type": "AWS::Serverless::StateMachine", "Properties": properties}
+
+
+def _statements(item: Deployable) -> Iterator[Value]:
+    """What the role of the machine allows: the calls that its states make, and to write its log."""
+    if item.functions:
+        functions = [get_att(function) for function in item.functions]
+        yield {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": functions}
+    yield from _child_statements(item)
+    if item.distributed:
+        yield from map(statement, _own_executions(item))
+    yield from map(statement, item.permissions)
+    yield _LOG_DELIVERY
+
+
+def _child_statements(item: Deployable) -> Iterator[Value]:
+    """To start other workflows and, where a step waits for one, to learn of its end and to stop it.
+
+    Documented: developer guide of Step Functions, "IAM policies for calling other state machines".
+    """
+    if item.machines:
+        yield {"Effect": "Allow", "Action": "states:StartExecution", "Resource": [ref(each) for each in item.machines]}
+    awaited = sorted(
+        {step.workflow for step in item.workflow.every_step() if isinstance(step, ChildStep) and step.waits}
+    )
+    if awaited:
+        executions = tuple(_arn("states", f"execution:${{AWS::StackName}}_{name}:*") for name in awaited)
+        rule = _arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
+        yield statement(Permission(("states:DescribeExecution", "states:StopExecution"), executions))
+        yield statement(Permission(("events:DescribeRule", "events:PutRule", "events:PutTargets"), (rule,)))
+
+
+def _own_executions(item: Deployable) -> Iterator[Permission]:
+    """The items of a distributed Map are executions of the machine itself, which its role may not refer to.
+
+    Documented: developer guide of Step Functions, "IAM policies for using Distributed Map states".
+    """
+    own = f"${{AWS::StackName}}_{item.workflow.name}"
+    machine = _arn("states", f"stateMachine:{own}")
+    yield Permission(("states:StartExecution",), (machine, f"{machine}:*"))
+    executions = (_arn("states", f"execution:{own}:*"), *_executions_of_maps(own, item.distributed))
+    yield Permission(("states:DescribeExecution", "states:StopExecution"), executions)
+    yield Permission(("states:RedriveExecution",), tuple(_executions_of_maps(own, item.distributed)))
+
+
+def _executions_of_maps(own: str, labels: Iterable[str]) -> Iterator[str]:
+    for label in labels:
+        yield _arn("states", f"execution:{own}/{label}:*")
+
+
+def _arn(service: str, rest: str) -> str:
+    return f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}"
 
 
 def _events(item: Deployable, shared: TriggerRegistry, diagnostics: Diagnostics) -> dict[str, Value]:
