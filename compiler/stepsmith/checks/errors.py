@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from stepsmith.checks.context import CheckContext
 from stepsmith.diagnostics import did_you_mean, one_of
-from stepsmith.model.steps import ActionStep, ChildStep, Step
+from stepsmith.integrations import integration_of
+from stepsmith.model.steps import ActionStep, AwsStep, ChildStep, Step
 from stepsmith.source import Span
 
 SERVICE_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
@@ -21,37 +22,48 @@ UNRETRIABLE = ("States.ALL", "States.QueryEvaluationError")
 
 def check_error_names(context: CheckContext) -> None:
     for step in context.workflow.every_step():
-        if isinstance(step, ChildStep):
-            _check_child_retry(context, step)
-        if not isinstance(step, ActionStep):
-            continue
-        action = context.catalog.get(step.action)
-        if action is None:
-            continue
-        known = sorted(action.error_names())
-        for name, span, retried in _listed(step):
-            if name in NEVER_LISTED:
-                context.diagnostics.warning(
-                    "useless-error",
-                    f"{name} can't be caught or retried",
-                    span,
-                    "leave it out: it always ends the run",
-                )
-            elif retried and name in UNRETRIABLE:
-                context.diagnostics.error(
-                    "retry-of-success",
-                    f"a retry on {name} could run {action.name} again after it has succeeded",
-                    span,
-                    "leave `on` out to retry on every failure of the action itself",
-                )
-            elif not name.startswith(SERVICE_PREFIXES) and name not in known:
-                help_text = f"its errors: {one_of(known)}" if known else f"{action.name} declares no errors"
-                context.diagnostics.warning(
-                    "unknown-error",
-                    f"{action.name} declares no error {name}",
-                    span,
-                    did_you_mean(name, known, help_text),
-                )
+        match step:
+            case ChildStep():
+                _check_child_retry(context, step)
+            case ActionStep():
+                action = context.catalog.get(step.action)
+                if action is not None:
+                    known = sorted(action.error_names())
+                    _check_names(context, step, action.name, known, known)
+            case AwsStep():
+                integration = integration_of(step, context.services)
+                _check_names(context, step, step.call, integration.errors, integration.likely_errors())
+            case _:
+                pass
+
+
+def _check_names(
+    context: CheckContext, step: Step, name: str, known: Collection[str] | None, likely: Collection[str]
+) -> None:
+    """Checks the names that `step` lists. `known`: what `name`, which it runs, can fail with (None: anything)."""
+    for error, span, retried in _listed(step):
+        if error in NEVER_LISTED:
+            context.diagnostics.warning(
+                "useless-error",
+                f"{error} can't be caught or retried",
+                span,
+                "leave it out: it always ends the run",
+            )
+        elif retried and error in UNRETRIABLE:
+            context.diagnostics.error(
+                "retry-of-success",
+                f"a retry on {error} could run {name} again after it has succeeded",
+                span,
+                "leave `on` out to retry on every failure of the action itself",
+            )
+        elif known is not None and not error.startswith(SERVICE_PREFIXES) and error not in known:
+            help_text = f"its errors: {one_of(likely)}" if likely else f"{name} declares no errors"
+            context.diagnostics.warning(
+                "unknown-error",
+                f"{name} declares no error {error}",
+                span,
+                did_you_mean(error, likely, did_you_mean(error, known, help_text)),
+            )
 
 
 def _check_child_retry(context: CheckContext, step: ChildStep) -> None:
