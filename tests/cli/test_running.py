@@ -210,7 +210,7 @@ def test_runs_and_show_find_what_was_run(project: Project, call: Call) -> None:
     assert json.loads(call("show", first["run_id"][:6], "--json").out) == first
     assert json.loads(call("show", "latest", "--json").out) == second
     shown = call("show", first["run_id"]).out
-    assert 'input {"who": "you"}' in shown
+    assert '  input {"who": "you"}' in shown.splitlines()
     assert "hello you" in shown
 
 

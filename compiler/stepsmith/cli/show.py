@@ -37,7 +37,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     console.print(title_line(result, console))
     if result.get("input") is not None:
         shown = json.dumps(result["input"], ensure_ascii=False)
-        console.print(console.cut(f"  input {shown}", console.width))
+        console.print("  input " + console.cut(shown, max(console.width - 8, 20)))
     for line in step_lines(result["steps"], console):
         console.print(line)
     console.print(summary_line(result, console, virtual=False))
