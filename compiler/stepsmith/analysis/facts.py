@@ -179,6 +179,8 @@ def use_templates(use: Use) -> Iterator[Template]:
 class Analysis:
     """Everything that the walk through a workflow found."""
 
+    input: Type
+    """The type of the input once its defaults are in and its schema has been enforced."""
     points: Mapping[str, Point]
     """By step id: what is known before the step, its own `if` included."""
     ends: Mapping[str, Point]

@@ -21,7 +21,7 @@ from stepsmith.analysis.facts import (
     never,
     use_templates,
 )
-from stepsmith.analysis.scopes import NoCodes, build_scope
+from stepsmith.analysis.scopes import NoCodes, build_scope, input_type
 from stepsmith.catalog import ActionCatalog
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.expressions.scope import Binding, Presence, Scope
@@ -119,6 +119,7 @@ class _Walk:
         self._outer: list[tuple[Step, frozenset[str]]] = []
         """The branches and iterations around, with the variables that are set outside of each."""
         self._outer_sets: list[tuple[Step, str]] = []
+        self._input = input_type(workflow)
         self._looking = False
         """Whether a loop's first look is being taken."""
         self._order = dict.fromkeys(step.id for step in workflow.every_step())
@@ -131,6 +132,7 @@ class _Walk:
             self._uses.append(Use(UseKind.RESULT, self._workflow.output, None, end, None))
         reads = self._reads()
         return Analysis(
+            input=self._input,
             points=self._points,
             ends=self._ends,
             end=end,
@@ -387,7 +389,8 @@ class _Walk:
         inside = self._block(block, before)
         ran = {inner.id: inside.steps[inner.id] for inner in walk(block) if inner.id in inside.steps}
         changed = inside.variables.since(after.variables)
-        new = {name: fact for name, fact in changed.items() if name not in after.variables}
+        written = {item.key for inner in walk(block) if isinstance(inner, SetStep) for item in inner.values.fields}
+        new = {name: fact for name, fact in changed.items() if name in written or name not in after.variables}
         return replace(after, steps=after.steps.having(ran), variables=after.variables.having(new))
 
     # -- types ------------------------------------------------------------------------------------
@@ -415,7 +418,7 @@ class _Walk:
 
     def _scope(self, point: Point, extra: dict[str, Binding]) -> Scope:
         partial = Analysis(
-            points=self._points, ends={}, end=point, uses=(), order=self._order,
+            input=self._input, points=self._points, ends={}, end=point, uses=(), order=self._order,
             outputs=self._outputs, results=self._results,
             read={}, records=frozenset(), variables_read=frozenset(), errors_read=frozenset(),
             loop_names_read=frozenset(), unreachable=(), outer_sets=(), readers={},

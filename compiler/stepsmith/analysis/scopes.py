@@ -86,7 +86,7 @@ def build_scope(
 ) -> Scope:
     """The names that an expression at `point` may read. `extra` holds those of its own place, such as `output`."""
     names = {
-        "input": Binding(type=input_type(workflow), code=codes.input(), strict=False, noun="input property"),
+        "input": Binding(type=analysis.input, code=codes.input(), strict=False, noun="input property"),
         "steps": Binding(members=_Lazy(analysis.order, lambda name: _step(name, analysis, point, codes)), noun="step"),
         "vars": Binding(members=_Lazy(point.variables, lambda name: _variable(name, point, codes)), noun="variable"),
         "run": Binding(

@@ -30,6 +30,8 @@ class Names:
     def __init__(self, workflow: Workflow, analysis: Analysis) -> None:
         self._taken: set[str] = {INPUT, RUN}
         self._chosen: dict[tuple[str, ...], str] = {}
+        self._numbers: dict[str, int] = {}
+        """By wanted name: the last number put after it."""
         self.homes: Mapping[str, Chain] = dict(_homes((*workflow.steps, *workflow.finally_steps), ()))
         for name in sorted(analysis.variables_read):
             self.variable(name)
@@ -78,10 +80,11 @@ class Names:
             base = wanted.replace("-", "_").replace(".", "_")
             if base in RESERVED_VARIABLES or base.startswith(RESERVED_PREFIX):
                 base = f"my_{base}"
-            name, number = base, 1
+            name, number = base, self._numbers.get(base, 1)
             while name in self._taken:
                 number += 1
                 name = f"{base}_{number}"
+            self._numbers[base] = number
             self._taken.add(name)
             self._chosen[key] = name
         return self._chosen[key]

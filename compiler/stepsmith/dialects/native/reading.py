@@ -30,6 +30,8 @@ class Reader:
     """Every id given so far, and where."""
     reserved: frozenset[str] = frozenset()
     """Ids that authors wrote themselves anywhere in the file: defaults keep clear of them."""
+    numbers: dict[str, int] = field(default_factory=dict)
+    """By the stem of default ids: the last number given."""
 
     # -- mappings ---------------------------------------------------------------------------------
 
@@ -196,10 +198,11 @@ class Reader:
     def default_id(self, base: str, span: Span) -> str:
         """An id for a step without one: `base`, with `_2`, `_3` … when taken."""
         stem = slug(base) or "step"
-        name, number = stem, 1
+        name, number = stem, self.numbers.get(stem, 1)
         while name in self.ids or name in self.reserved:
             number += 1
             name = f"{stem[: 62 - len(str(number))]}_{number}"
+        self.numbers[stem] = number
         self.ids[name] = span
         return name
 
