@@ -280,10 +280,10 @@ def integration_of(step: AwsStep, services: ServiceCatalog | None) -> Integratio
     """What Step Functions makes of the step, known or not."""
     package = ALIASES.get(step.service, step.service)
     optimised = optimised_for(step.service, step.operation)
-    if optimised is not None and step.pattern not in optimised.patterns and step.pattern is CallPattern.TOKEN:
-        # What the optimised integration does not wait for, that of the AWS SDK does.
-        package, optimised = optimised.package, None
     key = (optimised.package, optimised.operation) if optimised else (package, step.operation)
+    if optimised is not None and step.waits and step.pattern not in optimised.patterns and key not in _OWN:
+        # What the optimised integration does not wait for, that of the AWS SDK does.
+        optimised = None
     model = _OWN.get(key) or (services.operation(*key) if services is not None else None)
     return Integration(key[0], key[1], step.pattern, optimised, model)
 

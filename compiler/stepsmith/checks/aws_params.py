@@ -102,7 +102,7 @@ class _Params:
         translation = translate(value.template, self.scope, Diagnostics())
         if translation is not None and not may_fit(translation.type, _type(shape)):
             message = f"must be {_wanted(shape)}, the expression yields {describe(translation.type)}"
-            to_text = isinstance(shape, TextShape) and not kinds(translation.type) & {"array", "object", "null"}
+            to_text = "string" in kinds(_type(shape)) and kinds(translation.type) <= {"number", "boolean"}
             self.wrong(value, place, message, "put `| string` behind it" if to_text else "")
 
     def structure(self, value: ObjectValue, shape: StructureShape, place: Place) -> None:
