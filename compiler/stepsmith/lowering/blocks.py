@@ -179,7 +179,9 @@ def lower_finally(
     failed = raise_error(context, f"{name}.fail" if step is None else f"{name}.unhandled", step, raised_from(outcome))
     after = context.fold_to_state(edge, ENTRY)
     rules = [Rule(jsonata.field(jsonata.call("exists", jsonata.steps(held, ["type"])).text), failed)]
-    if any(isinstance(inner, StopStep) for inner in walk(body)):
+    handlers = step.catch if isinstance(step, TryStep) else ()
+    leaving = (*walk(body), *(inner for handler in handlers for inner in walk(handler.steps)))
+    if any(isinstance(inner, StopStep) for inner in leaving):
         stopped = jsonata.call("exists", jsonata.steps(held, ["stop"]))
         rules.append(Rule(jsonata.field(stopped.text), *_stopped(context, name, outcome)))
     exit_name = context.add(

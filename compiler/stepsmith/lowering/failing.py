@@ -17,8 +17,9 @@ from stepsmith.model.policies import Handler, Then
 from stepsmith.model.steps import Block, Step, TryStep, handlers_of, inner_blocks, walk
 
 EVERYTHING = "States.ALL"
-MATCH_ANY = (EVERYTHING, "States.TaskFailed")
-"""Names that match an error which a workflow raises itself."""
+TASK_FAILED = "States.TaskFailed"
+NOT_TASK_FAILED = ("States.Timeout", "States.HeartbeatTimeout", "States.QueryEvaluationError")
+"""The errors that States.TaskFailed does not match (documented; measured for expressions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,10 @@ def _change(context: Context, step: Step, guard: Guard, error: dict[str, Json], 
     whose handler it stands, keeps its own error."""
     passed, failed = list(lost), list[Step]()
     reached = False
+    own = {inner.id for inner in inside(step)}
     for each in walk(guard.block):
+        if each.id in own:
+            continue
         if any(inner.id == step.id for block in inner_blocks(each) for inner in walk(block)):
             failed.append(each)
         elif reached and each.id != step.id:
@@ -147,8 +151,11 @@ def raise_error(context: Context, name: str, step: Step | None, raised: Raised) 
         if errors is None:
             otherwise = assign, target
         else:
-            names = jsonata.constant(list(errors))
-            tested = jsonata.binary("in", jsonata.verbatim(_code(raised.type)), names)
+            type_ = jsonata.verbatim(_code(raised.type))
+            tested = jsonata.binary("in", type_, jsonata.constant(list(errors)))
+            if TASK_FAILED in errors:
+                other = jsonata.call("not", jsonata.binary("in", type_, jsonata.constant(list(NOT_TASK_FAILED))))
+                tested = jsonata.chain("or", [tested, other])
             rules.append(Rule(jsonata.field(tested.text), target, assign))
     if otherwise is None:
         last = FailState(name=f"{name}.uncaught", origin=origin, error=_text(raised.type), cause=_text(raised.cause))
@@ -162,7 +169,8 @@ def raise_error(context: Context, name: str, step: Step | None, raised: Raised) 
 def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[str, ...] | None, Guard]]:
     """The guards that may take the error, with the names that must be tested (None: it takes it for certain)."""
     for guard in guards:
-        if guard.errors is None or any(name in MATCH_ANY for name in guard.errors) or known in guard.errors:
+        ours = known is not None and guard.errors is not None and {known, TASK_FAILED}.intersection(guard.errors)
+        if guard.errors is None or EVERYTHING in guard.errors or ours:
             yield None, guard
             return
         if known is None:
