@@ -576,6 +576,9 @@ def program(pick: Chooser, deepest: int = 3) -> Program:
 
 
 @st.composite
-def programs(draw: DrawFn, deepest: int = 3) -> Program:
-    """`program` as a strategy."""
-    return program(Drawn(draw), deepest)
+def programs(draw: DrawFn, deepest: int = 3) -> Program | None:
+    """`program` as a strategy; None for one that is ill made."""
+    try:
+        return program(Drawn(draw), deepest)
+    except IllMade:
+        return None
