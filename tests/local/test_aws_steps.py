@@ -6,14 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from stepsmith.catalog import ActionCatalog
+from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import Json
 from stepsmith.engine import Execution, Status
+from stepsmith.loading import load_document
 from stepsmith.local.aws import LocalAws
-from stepsmith.local.runner import Program, run_workflow
+from stepsmith.local.mocks import Mocks, read_mocks
+from stepsmith.local.runner import Program, RunOptions, run_workflow
 from stepsmith.local.service_models import ServiceModels
 from stepsmith.pipeline import Compilation, compile_bytes
 from stepsmith.project import Project
+from stepsmith.source import SourceFile
 from tests.local.machines import MakeAws, run
 
 SERVICES = ServiceModels()
@@ -256,3 +262,67 @@ steps:
     assert result["error"]["type"].startswith("DynamoDb.")
     steps = [(step["id"], step["status"], step["attempts"], step["line"]) for step in result["steps"]]
     assert steps == [("put", "succeeded", 1, 3), ("get", "failed", 2, 6)]
+
+
+MOCKED = """name: mocked
+steps:
+  - id: ask
+    aws: sqs:sendMessage.waitForTaskToken
+    params: {QueueUrl: q, MessageBody: "{{ run.task_token }}"}
+    timeout: 1h
+  - id: get
+    aws: dynamodb:getItem
+    params: {TableName: none, Key: {id: {S: a}}}
+    on_failure: [{errors: [DynamoDB.ResourceNotFoundException], then: continue}]
+  - id: invoke
+    aws: lambda:invoke
+    params: {FunctionName: f, Payload: {n: 1}}
+output:
+  answer: "{{ steps.ask.output.ok }}"
+  count: "{{ steps.get.output.Item.n.N | default('none') }}"
+  invoked: "{{ steps.invoke.output.Payload.n }}"
+"""
+
+
+def mocks(text: str) -> tuple[Mocks, list[str]]:
+    diagnostics = Diagnostics()
+    document = load_document(SourceFile("mocks.yaml", text), diagnostics)
+    workflow = compiled(MOCKED).workflow
+    assert document is not None
+    assert workflow is not None
+    found = read_mocks(document.root, workflow, ActionCatalog(), diagnostics, SERVICES)
+    return found, [f"{item.message} | {item.help}" for item in diagnostics]
+
+
+def test_calls_can_be_mocked(tmp_path: Path) -> None:
+    found, problems = mocks(
+        "ask: {return: {ok: true}, after: 5m}\n"
+        "get: [{raise: DynamoDB.ResourceNotFoundException, message: no table}]\n"
+        "invoke: {return: {Payload: {n: 2}}}\n"
+    )
+    assert problems == []
+    source = compiled(MOCKED)
+    program = Program("mocked", source.asl or "", source.origins or {})
+    result: Any = run_workflow(program, {}, Project(tmp_path), ActionCatalog(), RunOptions(mocks=found)).result
+    assert (result["status"], result["elapsed_s"]) == ("succeeded", 300), result["error"]
+    assert result["output"] == {"answer": True, "count": "none", "invoked": 2}
+    assert [(step["id"], step["status"]) for step in result["steps"]] == [
+        ("ask", "succeeded"),
+        ("get", "failed"),
+        ("invoke", "succeeded"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("get: {return: {Itm: {}}}", 'the result of dynamodb:getItem: Itm is not known | did you mean "Item"?'),
+        ("get: {return: {Item: {a: {N: 1}}}}", "the result of dynamodb:getItem: Item.a.N must be text, not"),
+        ("get: {return: {Item: {a: {Bool: true}}}}", "the result of dynamodb:getItem: Item.a.Bool is not known | "),
+        ("get: {raise: DynamoDb.ResourceNotFoundException}", "dynamodb:getItem declares no error"),
+    ],
+)
+def test_a_mock_of_a_call_cannot_lie(text: str, said: str) -> None:
+    _, problems = mocks(text)
+    assert len(problems) == 1
+    assert problems[0].startswith(said)

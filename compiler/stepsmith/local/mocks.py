@@ -1,7 +1,7 @@
-"""Mocks: what steps answer in place of what they would do, read from YAML and held to the actions' contracts.
+"""Mocks: what steps answer in place of what they would do, read from YAML and held to the contracts of what they run.
 
-A mock that names no step or action, returns what the action could not, or raises an error that it does not declare
-is a diagnostic: a rehearsal cannot lie.
+A mock that names no step or action, returns what that could not, or raises an error that it does not declare is a
+diagnostic: a rehearsal cannot lie.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from stepsmith.catalog import ActionCatalog, ActionSignature
+from stepsmith.catalog import ActionCatalog
 from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
 from stepsmith.document import Entry, Json, MappingNode, Node, ScalarNode, SequenceNode, plain
 from stepsmith.durations import DurationError, parse_duration
 from stepsmith.engine import TaskCall, TaskFailed, TaskOutcome, TaskSucceeded
+from stepsmith.local.contracts import UNKNOWN, Contract, contract_of_action, contract_of_call
+from stepsmith.local.service_models import ServiceModels
 from stepsmith.local.services import compact
 from stepsmith.local.tasks import invocation_result
-from stepsmith.model.steps import ActionStep
+from stepsmith.model.steps import ActionStep, AwsStep
 from stepsmith.model.workflow import Workflow
-from stepsmith.schema import Schema, as_schema, violations
+from stepsmith.services import ServiceCatalog
 from stepsmith.source import Span
 
 SLUG: Final = "invalid-mock"
 ALWAYS_ALLOWED: Final = ("States.", "Lambda.", "Runtime.", "Sandbox.", "Function.")
 """How the names of Step Functions' and Lambda's own errors begin: any task may end with one."""
-UNKNOWN: Final = "is not known"
-"""How the schema's check words a field that the schema does not name."""
 _KEYS: Final = ("return", "raise", "message", "after")
 
 
@@ -61,7 +61,7 @@ class Mocks:
 def mocked_outcome(mock: Mock, call: TaskCall) -> TaskOutcome:
     """The mock as the task's own result or failure would have been."""
     if mock.error is None:
-        value = invocation_result(mock.value, 200) if ":lambda:invoke" in call.resource else mock.value
+        value = invocation_result(mock.value, 200) if _runs_action(call) else mock.value
         return TaskSucceeded(value, mock.after)
     if mock.error.startswith(ALWAYS_ALLOWED):
         return TaskFailed(mock.error, mock.message or "mocked", mock.after)
@@ -74,14 +74,26 @@ def mocked_outcome(mock: Mock, call: TaskCall) -> TaskOutcome:
     return TaskFailed(mock.error, compact(cause), mock.after)
 
 
-def read_mocks(root: Node, workflow: Workflow, catalog: ActionCatalog, diagnostics: Diagnostics) -> Mocks:
+def _runs_action(call: TaskCall) -> bool:
+    """Whether an action is invoked, whose result its handler puts out: an `aws` step may invoke a function too."""
+    payload = call.arguments.get("Payload") if isinstance(call.arguments, dict) else None
+    return ":lambda:invoke" in call.resource and isinstance(payload, dict) and "step" in payload
+
+
+def read_mocks(
+    root: Node,
+    workflow: Workflow,
+    catalog: ActionCatalog,
+    diagnostics: Diagnostics,
+    services: ServiceCatalog | None = None,
+) -> Mocks:
     """The mocks in a document: its `mocks` mapping if it is a rehearsal, else the document itself."""
     node = root.get("mocks") if isinstance(root, MappingNode) and root.get("mocks") is not None else root
     if not isinstance(node, MappingNode):
         assert node is not None
         diagnostics.error(SLUG, "mocks are a mapping of step ids or action names", node.span)
         return Mocks()
-    return Mocks(_Reader(workflow, catalog, diagnostics).read(node))
+    return Mocks(_Reader(workflow, catalog, diagnostics, services or ServiceModels()).read(node))
 
 
 @dataclass
@@ -89,12 +101,16 @@ class _Reader:
     workflow: Workflow
     catalog: ActionCatalog
     diagnostics: Diagnostics
+    services: ServiceCatalog
 
     def read(self, node: MappingNode) -> dict[str, tuple[Mock, ...]]:
         steps = {step.id: step for step in self.workflow.every_step()}
         found: dict[str, tuple[Mock, ...]] = {}
         for entry in node.entries:
             step = steps.get(entry.key)
+            if isinstance(step, AwsStep):
+                found[entry.key] = tuple(self.answers(entry.value, contract_of_call(step, self.services)))
+                continue
             if step is not None and not isinstance(step, ActionStep):
                 self.error(f'step "{entry.key}" calls no action, so that nothing of it can be mocked', entry)
                 continue
@@ -105,19 +121,19 @@ class _Reader:
                 near = did_you_mean(entry.key, known, f"the steps are: {one_of(steps)}")
                 self.error(f'no step and no action is named "{entry.key}"', entry, near)
                 continue
-            found[entry.key] = tuple(self.answers(entry.value, action))
+            found[entry.key] = tuple(self.answers(entry.value, contract_of_action(action)))
         return {key: answers for key, answers in found.items() if answers}
 
-    def answers(self, node: Node, action: ActionSignature) -> Iterator[Mock]:
+    def answers(self, node: Node, contract: Contract) -> Iterator[Mock]:
         items = node.items if isinstance(node, SequenceNode) else (node,)
         if not items:
             self.diagnostics.error(SLUG, "a list of mocks needs at least one entry", node.span)
         for item in items:
-            mock = self.answer(item, action)
+            mock = self.answer(item, contract)
             if mock is not None:
                 yield mock
 
-    def answer(self, node: Node, action: ActionSignature) -> Mock | None:
+    def answer(self, node: Node, contract: Contract) -> Mock | None:
         if not isinstance(node, MappingNode) or not {"return", "raise"} & set(node.keys()):
             help_ = "write {return: {…}} or {raise: ErrorName, message: …}"
             self.diagnostics.error(SLUG, "a mock says what to return or what to raise", node.span, help_)
@@ -135,32 +151,31 @@ class _Reader:
         if returned:
             if message:
                 self.error("only an error has a message", message)
-            return self.returned(returned, action, after)
+            return self.returned(returned, contract, after)
         assert raised is not None
-        return self.raised(raised, message, action, after)
+        return self.raised(raised, message, contract, after)
 
-    def returned(self, entry: Entry, action: ActionSignature, after: int) -> Mock:
+    def returned(self, entry: Entry, contract: Contract, after: int) -> Mock:
         value = plain(entry.value)
-        closed = _closed(action.result)
-        fields = [str(name) for name in as_schema(action.result.get("properties", {}))]
-        for violation in violations(value, closed, root=closed):
+        fields = contract.fields
+        for violation in contract.violations(value):
             unknown = violation.path[-1] if violation.path and violation.message == UNKNOWN else None
             help_ = ""
             if isinstance(unknown, str) and len(violation.path) == 1:
-                help_ = did_you_mean(unknown, fields, f"{action.name} returns {one_of(fields)}")
+                help_ = did_you_mean(unknown, fields, f"{contract.name} returns {one_of(fields)}")
             span = span_at(entry.value, violation.path, key=unknown is not None)
-            self.diagnostics.error(SLUG, f"the result of {action.name}: {violation}", span, help_)
+            self.diagnostics.error(SLUG, f"the result of {contract.name}: {violation}", span, help_)
         return Mock(value=value, after=after)
 
-    def raised(self, entry: Entry, message: Entry | None, action: ActionSignature, after: int) -> Mock | None:
+    def raised(self, entry: Entry, message: Entry | None, contract: Contract, after: int) -> Mock | None:
         name = entry.value.value if isinstance(entry.value, ScalarNode) else None
         if not isinstance(name, str):
             self.error("an error's name is a text", entry)
             return None
-        declared = [error.name for error in action.errors]
-        if name not in declared and not name.startswith(ALWAYS_ALLOWED):
+        declared = contract.errors
+        if declared is not None and name not in declared and not name.startswith(ALWAYS_ALLOWED):
             near = did_you_mean(name, declared, f"it raises {one_of(declared)}")
-            self.diagnostics.error(SLUG, f'{action.name} declares no error "{name}"', entry.value.span, near)
+            self.diagnostics.error(SLUG, f'{contract.name} declares no error "{name}"', entry.value.span, near)
         told = message.value.value if message and isinstance(message.value, ScalarNode) else ""
         return Mock(error=name, message=str(told), after=after)
 
@@ -178,25 +193,6 @@ class _Reader:
 
     def error(self, message: str, entry: Entry, help: str = "") -> None:  # noqa: A002
         self.diagnostics.error(SLUG, message, entry.key_span, help)
-
-
-def _closed(schema: Schema) -> dict[str, Json]:
-    """The schema with no field required and none allowed that it does not name, at every depth."""
-    closed: dict[str, Json] = {}
-    for key, value in schema.items():
-        if key == "required":
-            continue
-        if key in ("properties", "$defs") and isinstance(value, dict):
-            closed[key] = {name: _closed(as_schema(inner)) for name, inner in value.items()}
-        elif key in ("items", "additionalProperties") and isinstance(value, dict):
-            closed[key] = _closed(value)
-        elif key in ("anyOf", "oneOf", "allOf") and isinstance(value, list):
-            closed[key] = [_closed(as_schema(inner)) for inner in value]
-        else:
-            closed[key] = value
-    if "properties" in closed:
-        closed.setdefault("additionalProperties", False)
-    return closed
 
 
 def span_at(node: Node, path: tuple[str | int, ...], *, key: bool) -> Span:
