@@ -25,6 +25,7 @@ from stepsmith.document import Json
 
 if TYPE_CHECKING:
     from stepsmith.catalog import ActionCatalog
+    from stepsmith.model.signature import Siblings, WorkflowSignature
 
 TEMPLATE: Final = "template.yaml"
 WORKFLOWS: Final = "workflows"
@@ -104,6 +105,10 @@ class Project:
             there_are = f"there are: {one_of(known)}" if known else f"{self.workflows_folder} holds no workflow"
             raise UnreadablePathError(f'no workflow is named "{name}"', did_you_mean(name, known, there_are))
         return named
+
+    def siblings(self, catalog: ActionCatalog) -> Siblings:
+        """The project's workflows as they know each other; a file is read when it is asked for."""
+        return _Siblings(self, catalog)
 
     def relative(self, path: Path) -> str:
         """`path` from the project's root, with slashes: the same on every machine."""
@@ -268,6 +273,44 @@ def _fresh_catalog(path: Path, digests: Mapping[str, str]) -> ActionCatalog | No
         return read_catalog(text)
     except (OSError, ValueError, CatalogError):
         return None
+
+
+class _Siblings(Mapping[str, "WorkflowSignature"]):
+    """The signatures of a project's workflows by name. A file of which too little can be read has none."""
+
+    def __init__(self, project: Project, catalog: ActionCatalog) -> None:
+        self._project = project
+        self._catalog = catalog
+        self._read: dict[str, WorkflowSignature | None] = {}
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        return {_declared_name(path) or path.stem: path for path in self._project.workflow_files()}
+
+    def __getitem__(self, name: str) -> WorkflowSignature:
+        if name not in self._read:
+            self._read[name] = self._signature(name)
+        found = self._read[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def _signature(self, name: str) -> WorkflowSignature | None:
+        from stepsmith.pipeline import read_signature
+
+        path = self._paths.get(name)
+        if path is None:
+            return None
+        try:
+            return read_signature(self._project.relative(path), path.read_bytes(), self._catalog)
+        except OSError:
+            return None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def _declared_name(path: Path) -> str | None:

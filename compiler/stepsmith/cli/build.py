@@ -69,7 +69,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         catalogue = _catalogue_edit(project)
     catalog = read_catalog(catalogue.after) if catalogue and catalogue.after else load_catalog(project, console)
     with console.working("compiling"):
-        compiled = [compile_file(path, project.relative(path), catalog) for path in project.workflow_files()]
+        compiled = [compile_file(path, project.relative(path), catalog, project) for path in project.workflow_files()]
     diagnostics = [diagnostic for item in compiled for diagnostic in item.diagnostics]
     sources = sources_of(*compiled)
     edits = [catalogue] if catalogue else []

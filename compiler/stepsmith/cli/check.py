@@ -30,7 +30,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     catalog = load_catalog(project, console)
     here = Path.cwd()
     with console.working(f"checking {plural(len(paths), 'workflow')}"):
-        compiled = [compile_file(path, shown(path, here), catalog) for path in paths]
+        compiled = [compile_file(path, shown(path, here), catalog, project) for path in paths]
     diagnostics = [diagnostic for item in compiled for diagnostic in item.diagnostics]
     text = render(diagnostics, sources_of(*compiled), arguments.format, colour=console.colour)
     console.out.write(text if not text or text.endswith("\n") else text + "\n")

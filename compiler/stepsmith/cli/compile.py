@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
     project, path = find_workflow(arguments.workflow)
-    compiled = compile_file(path, shown(path, Path.cwd()), load_catalog(project, console))
+    compiled = compile_file(path, shown(path, Path.cwd()), load_catalog(project, console), project)
     report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)
     if compiled.asl is None:
         return Exit.PROBLEMS

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Final
 from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.cli.inputs import read_input
-from stepsmith.cli.workflows import compile_file, find_workflow, load_catalog, read_bytes, report, sources_of
+from stepsmith.cli.workflows import (
+    compile_file,
+    find_workflow,
+    load_catalog,
+    program_of,
+    read_bytes,
+    report,
+    sources_of,
+)
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.project import shown
 
@@ -49,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> int:
     project, path = find_workflow(arguments.workflow)
     catalog = load_catalog(project, console)
-    compiled = compile_file(path, shown(path, Path.cwd()), catalog)
+    compiled = compile_file(path, shown(path, Path.cwd()), catalog, project)
     report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)
     if compiled.workflow is None or compiled.asl is None or compiled.origins is None:
         return Exit.PROBLEMS
@@ -59,13 +67,13 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     with console.working("starting the local AWS"):
         from stepsmith.cli.live import LiveTree, PlainLines
         from stepsmith.local.mocks import Mocks
-        from stepsmith.local.runner import Program, RunOptions, run_workflow
+        from stepsmith.local.runner import RunOptions, run_workflow
         from stepsmith.local.sam import TemplateError
 
     mocks = _read_mocks(arguments.mock, compiled, catalog, console) if arguments.mock else Mocks()
     if mocks is None:
         return Exit.PROBLEMS
-    program = Program(compiled.workflow.name, compiled.asl, compiled.origins, compiled.workflow.version)
+    program = program_of(compiled, catalog, project)
     view = None if arguments.json else (LiveTree if console.live else PlainLines)(console)
     if view is not None:
         console.print(" ".join(filter(None, (console.style(program.name, "bold"), program.version))))

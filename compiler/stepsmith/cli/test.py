@@ -121,7 +121,7 @@ def _rehearse_all(project: Project, files: Sequence[Path], console: Console, *, 
     catalog = load_catalog(project, console)
     began = time.perf_counter()
     here = Path.cwd()
-    rehearser = Rehearser(project, catalog, lambda path: compile_file(path, shown(path, here), catalog))
+    rehearser = Rehearser(project, catalog, lambda path: compile_file(path, shown(path, here), catalog, project))
     width = max(len(path.stem) for path in files)
     verdicts = []
     for number, path in enumerate(files, 1):

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stepsmith.catalog import ActionCatalog
 from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.diagnostics import Diagnostic
 from stepsmith.local.service_models import ServiceModels
+from stepsmith.model.steps import ChildStep
 from stepsmith.pipeline import Compilation, compile_bytes
 from stepsmith.project import Project, ProjectError, UnreadablePathError, project_of, shown, workflow_files_in
 from stepsmith.reporting import render
 from stepsmith.source import SourceFile
+
+if TYPE_CHECKING:
+    from stepsmith.local.runner import Program
 
 
 def here_project(path: Path | None = None) -> Project:
@@ -76,9 +80,36 @@ def load_catalog(project: Project, console: Console | None = None) -> ActionCata
         raise CommandError(error.message, help=error.help, status=Exit.PROBLEMS) from error
 
 
-def compile_file(path: Path, name: str, catalog: ActionCatalog) -> Compilation:
-    """Compiles the file `path`, known to people as `name`. Raises CommandError if it cannot be opened."""
-    return compile_bytes(name, read_bytes(path), catalog, services=SERVICES)
+def compile_file(path: Path, name: str, catalog: ActionCatalog, project: Project) -> Compilation:
+    """Compiles the file `path` of `project`, known to people as `name`. Raises CommandError if it cannot be opened."""
+    return compile_bytes(name, read_bytes(path), catalog, project.siblings(catalog), SERVICES)
+
+
+def program_of(compiled: Compilation, catalog: ActionCatalog, project: Project) -> Program:
+    """A compiled workflow as a run needs it, with the workflows that it starts. Raises CommandError for one of those
+    that does not compile."""
+    from stepsmith.local.runner import Program
+
+    workflow, machine = compiled.workflow, compiled.machine
+    assert workflow is not None
+    assert machine is not None
+    assert compiled.asl is not None
+    assert compiled.origins is not None
+    names = dict.fromkeys(step.workflow for step in workflow.every_step() if isinstance(step, ChildStep))
+    children: list[Program] = []
+    for name in names:
+        path = project.find_workflow(name)
+        child = compile_file(path, project.relative(path), catalog, project)
+        if child.asl is None:
+            raise CommandError(
+                f"{project.relative(path)}, which {workflow.name} runs, has problems",
+                help=f"see them with stepsmith check {project.relative(path)}",
+                status=Exit.PROBLEMS,
+            )
+        children.append(program_of(child, catalog, project))
+    return Program(
+        workflow.name, compiled.asl, compiled.origins, workflow.version, tuple(children), machine.environment
+    )
 
 
 SERVICES: Final = ServiceModels()

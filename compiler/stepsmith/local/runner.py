@@ -7,6 +7,7 @@ the template names do the steps, and the record is read out of the execution's o
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from stepsmith.asl.names import environment_key, machine_id
 from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
 from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome, api_event
@@ -50,6 +52,17 @@ class Program:
     origins: Mapping[str, Json] = field(repr=False)
     """The source map."""
     version: str | None = None
+    children: tuple[Program, ...] = ()
+    """The workflows that its steps run."""
+    environment: tuple[str, ...] = ()
+    """Names of the values that it reads as `env.NAME`."""
+
+    def family(self) -> dict[str, Program]:
+        """This program and all that it starts, by name."""
+        found = {self.name: self}
+        for child in self.children:
+            found |= child.family()
+        return found
 
 
 @dataclass(frozen=True)
@@ -111,11 +124,13 @@ class RunReport:
     """Why the run could not be kept in the local history."""
     objects: Path | None = None
     """The folder in which the objects of `s3://BUCKET/…` now lie, under their bucket's name."""
+    children: Mapping[str, Sequence[StepRecord]] = field(default_factory=dict)
+    """The steps of runs that a step waited for, by that step's path."""
 
     @property
     def result(self) -> dict[str, Json]:
         """The run as `run --json` shows it."""
-        shown: dict[str, Json] = json.loads(json.dumps(run_result(self.run, self.steps)))
+        shown: dict[str, Json] = json.loads(json.dumps(run_result(self.run, self.steps, children=self.children)))
         return shown
 
 
@@ -133,7 +148,7 @@ def run_workflow(
     options = options or RunOptions()
     template = read_template(project.template) if project.template.is_file() else SamTemplate(project.root)
     functions = functions_of(template, project, catalog)
-    mocks = _MockedSteps(options.mocks, program.origins)
+    mocks = _MockedSteps(options.mocks, program)
     folder = options.working_folder or project.root
     watcher = _Watcher(program, options.progress)
     with LocalAws(
@@ -147,8 +162,7 @@ def run_workflow(
         start=options.started_at,
         kept_objects=project.root / STATE_FOLDER / "s3" if options.keep else None,
     ) as aws:
-        definition = substituted(program.definition, aws, functions)
-        machine = aws.create_machine(f"{STACK}_{program.name}"[:80], definition)
+        machine = _create_machines(program, aws, functions)
         run_id = options.run_id or aws.new_id()
         execution = aws.start_execution(machine, json.dumps(data), run_id)
         store = _Store(LocalRunStore(project.history) if options.keep else None)
@@ -156,10 +170,11 @@ def run_workflow(
         _drive(aws, execution)
         run = _record(program, execution, data)
         steps = _merged(_rebuilt(program, execution), aws.history.steps(run_id))
+        children = _keep_children(program, execution, aws, store, steps)
         store.keep(run, steps)
         buckets = aws.stack.used_buckets
         kept = aws.stack.kept if buckets else None
-        return RunReport(run, tuple(steps), execution.failure, "".join(aws.tasks.logs), store.problem, kept)
+        return RunReport(run, tuple(steps), execution.failure, "".join(aws.tasks.logs), store.problem, kept, children)
 
 
 def _drive(aws: LocalAws, execution: Execution) -> None:
@@ -167,6 +182,9 @@ def _drive(aws: LocalAws, execution: Execution) -> None:
         aws.engine.run(until=execution)
         if execution.running:
             aws.engine.stop(execution, NOTHING_ANSWERS, "the run waits for an answer that nothing here gives")
+        # Runs that it started without waiting for them go on by themselves; here, before the process ends.
+        for child in execution.children:
+            aws.engine.run(until=child)
     except KeyboardInterrupt:
         aws.engine.stop(execution, "Cancelled", "stopped from the keyboard")
 
@@ -194,9 +212,32 @@ def _as_properties(environment: Mapping[str, str]) -> dict[str, Json]:
     return {name: {"Fn::Sub": value} if "${" in value else value for name, value in environment.items()}
 
 
-def substituted(definition: str, aws: LocalAws, functions: Mapping[str, FunctionResource]) -> str:
+def _create_machines(program: Program, aws: LocalAws, functions: Mapping[str, FunctionResource]) -> str:
+    """Makes the machines of the workflows that `program` starts, then its own, whose ARN it gives."""
+    arns: dict[str, str] = {}
+
+    def create(each: Program) -> str:
+        for child in each.children:
+            key = machine_id(child.name)
+            arns[key] = arns.get(key) or create(child)
+        values = arns | {environment_key(name): environment_value(name, aws) for name in each.environment}
+        return aws.create_machine(f"{STACK}_{each.name}"[:80], substituted(each.definition, aws, functions, values))
+
+    return create(program)
+
+
+def environment_value(name: str, aws: LocalAws) -> str:
+    """What `env.NAME` is here: the variable of that name of this process, else the parameter of the template."""
+    given = os.environ.get(name)
+    default = aws.stack.template.parameters.get(environment_key(name))
+    return given if given is not None else "" if default is None else str(default)
+
+
+def substituted(
+    definition: str, aws: LocalAws, functions: Mapping[str, FunctionResource], more: Mapping[str, str] | None = None
+) -> str:
     """The definition with its `${…}` filled in, as `DefinitionSubstitutions` would at deployment."""
-    values = {"Partition": "aws", "Region": REGION, "AccountId": ACCOUNT}
+    values = {"Partition": "aws", "Region": REGION, "AccountId": ACCOUNT, **(more or {})}
     values |= {name: aws.functions.arn(aws.stack.reference(name)) for name in functions}
     return re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], match[0]), definition)
 
@@ -222,16 +263,23 @@ class _Watcher:
 class _MockedSteps:
     """Answers a task from the mocks of its step, or else of its action."""
 
-    def __init__(self, mocks: Mocks, origins: Mapping[str, Json]) -> None:
+    def __init__(self, mocks: Mocks, program: Program) -> None:
         self._mocks = mocks
-        states = origins.get("states")
-        self._states: Mapping[str, Json] = states if isinstance(states, dict) else {}
+        self._states: dict[str, Mapping[str, Json]] = {}
+        for name, each in program.family().items():
+            states = each.origins.get("states")
+            self._states[name] = states if isinstance(states, dict) else {}
+        self._root = program.name
 
     def answer(self, call: TaskCall) -> TaskOutcome | None:
-        origin = self._states.get(call.state)
+        workflow = workflow_of(call.execution)
+        origin = self._states.get(workflow, {}).get(call.state)
         if not isinstance(origin, dict):
             return None
         step, action = origin.get("step"), origin.get("action")
+        # A child's step is mocked as CHILD.STEP: `quarantine` of another workflow is another step.
+        if isinstance(step, str) and workflow != self._root:
+            step = f"{workflow}.{step}"
         mock = self._mocks.next(*(key for key in (step, action) if isinstance(key, str)))
         return mocked_outcome(mock, call) if mock else None
 
@@ -251,6 +299,33 @@ class _Store:
             self._store.put_steps(steps)
         except HistoryError as error:
             self.problem = str(error)
+
+
+def workflow_of(execution: Execution) -> str:
+    """The name of the workflow that an execution runs, from its machine's."""
+    machine = execution.state_machine_arn.rpartition(":")[2].partition("/")[0]
+    return machine.removeprefix(f"{STACK}_")
+
+
+def _keep_children(
+    program: Program, execution: Execution, aws: LocalAws, store: _Store, steps: Sequence[StepRecord]
+) -> dict[str, Sequence[StepRecord]]:
+    """Keeps the runs that the run started as runs of their own; the steps of those it waited for, by path."""
+    family = program.family()
+    waited = {step.child_run_id: step.path for step in steps if step.child_run_id is not None}
+    found: dict[str, Sequence[StepRecord]] = {}
+    for child in execution.children:
+        own = family.get(workflow_of(child))
+        if own is None or child.map_run_arn is not None:
+            continue
+        kept = _merged(_rebuilt(own, child), aws.history.steps(child.name))
+        deeper = _keep_children(own, child, aws, store, kept)
+        store.keep(_record(own, child, json.loads(json.dumps(child.input))), kept)
+        if child.name in waited:
+            path = waited[child.name]
+            found[path] = kept
+            found |= {f"{path}.{inner}": records for inner, records in deeper.items()}
+    return found
 
 
 def _rebuilt(program: Program, execution: Execution) -> list[StepRecord]:

@@ -140,6 +140,8 @@ def raise_error(context: Context, name: str, step: Step | None, raised: Raised) 
     span = step.span if step is not None else context.workflow.span
     origin = Origin(Role.RAISE, span, step.id if step else None)
     if not candidates:
+        if step is not None and name == step.id:
+            origin = Origin(Role.STEP, span, step.id, step.description)
         return context.add(FailState(name=name, origin=origin, error=_text(raised.type), cause=_text(raised.cause)))
     if candidates[0][0] is None:
         assign, target = _to_guard(context, candidates[0][1], step, raised)
@@ -158,7 +160,7 @@ def raise_error(context: Context, name: str, step: Step | None, raised: Raised) 
                 tested = jsonata.chain("or", [tested, other])
             rules.append(Rule(jsonata.field(tested.text), target, assign))
     if otherwise is None:
-        last = FailState(name=f"{name}.uncaught", origin=origin, error=_text(raised.type), cause=_text(raised.cause))
+        last = FailState(name=f"{name}.raise", origin=origin, error=_text(raised.type), cause=_text(raised.cause))
         otherwise = {}, context.add(last)
     state = ChoiceState(
         name=name, origin=origin, rules=tuple(rules), default=otherwise[1], assign=otherwise[0], output={}

@@ -10,6 +10,7 @@ output is what its handler answered.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -113,7 +114,7 @@ class _Rebuilder:
             action=origin.action,
             params=_params(visit),
             output=self._output(visit, origin) if status is StepStatus.SUCCEEDED else None,
-            error=visit.error if status is StepStatus.FAILED else None,
+            error=_error(visit) if status is StepStatus.FAILED else None,
             started_at=visit.entered_at,
             ended_at=(visit.ended_at or self.history.ended_at) if status.is_final else None,
             sequence=visit.id * _PER_EVENT,
@@ -141,8 +142,7 @@ class _Rebuilder:
             return None
         ends_the_run = visit.next is None and visit.scope.owner is None
         if visit.kind == "Task" and ends_the_run:
-            payload = _member(visit.result, "Payload")
-            return visit.result if payload is None else payload
+            return _answer(visit)
         return visit.output
 
     # -- steps that a condition decides ----------------------------------------------------------------
@@ -319,6 +319,43 @@ def _params(visit: Visit) -> Json:
     if params is not None:
         return params
     return visit.parameters if payload is None else payload
+
+
+def _answer(visit: Visit) -> Json:
+    """What a task's service answered, as the step's output shows it: a handler's result, a child's output."""
+    if visit.resource.startswith("startExecution.sync"):
+        return _member(visit.result, "Output")
+    if visit.resource.startswith("startExecution"):
+        arn = _member(visit.result, "ExecutionArn")
+        return {"run_id": arn.rpartition(":")[2]} if isinstance(arn, str) else visit.result
+    payload = _member(visit.result, "Payload")
+    return visit.result if payload is None else payload
+
+
+def _error(visit: Visit) -> StepError | None:
+    """The step's error: of a child that failed, the child's own, which its description in the cause tells."""
+    error = visit.error
+    if error is None or error.type != "States.TaskFailed" or not visit.resource.startswith("startExecution.sync"):
+        return error
+    try:
+        described = json.loads(error.message)
+    except ValueError:
+        return error
+    name, cause = _member(described, "Error"), _member(described, "Cause")
+    if not isinstance(name, str):
+        name = "States.Timeout" if _member(described, "Status") == "TIMED_OUT" else "ChildStopped"
+    return StepError(name, _message(cause))
+
+
+def _message(cause: Json) -> str:
+    """The message in a Lambda error's cause, else the cause itself."""
+    try:
+        message = _member(json.loads(cause), "errorMessage") if isinstance(cause, str) else None
+    except ValueError:
+        message = None
+    if isinstance(message, str):
+        return message
+    return cause if isinstance(cause, str) else ""
 
 
 def _child_run(visit: Visit) -> str | None:
