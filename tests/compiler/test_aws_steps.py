@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stepsmith.catalog import Permission
-from stepsmith.diagnostics import Diagnostic, Severity
+from stepsmith.diagnostics import Diagnostic, Diagnostics, Severity
 from stepsmith.engine import Engine, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, validate
 from stepsmith.expressions.types import ANY, TEXT, ObjectType, find_property
 from stepsmith.integrations import OPTIMISED, integration_of
@@ -19,6 +19,8 @@ from stepsmith.local.service_models import ServiceModels
 from stepsmith.model.calls import CallPattern
 from stepsmith.model.steps import AwsStep
 from stepsmith.pipeline import Compilation, compile_bytes
+from stepsmith.template.cloudformation import Intrinsic
+from stepsmith.template.machines import Deployable, TriggerRegistry, machine_resources
 from tests.support.machines import CATALOG
 
 ROOT = Path(__file__).parents[2]
@@ -468,6 +470,16 @@ def test_a_job_that_is_waited_for_needs_more() -> None:
     )
 
 
+def test_passing_any_role_to_a_task_is_pointed_out() -> None:
+    def hints(overrides: str) -> list[str]:
+        steps = f"  - aws: ecs:runTask\n    params: {{TaskDefinition: scan, Overrides: {overrides}}}"
+        return [item.message for item in compilation(steps).diagnostics]
+
+    (hint,) = hints("{TaskRoleArn: 'arn:aws:iam::1:role/a'}")
+    assert "any role" in hint
+    assert hints("{TaskRoleArn: 'arn:aws:iam::1:role/a', ExecutionRoleArn: 'arn:aws:iam::1:role/b'}") == []
+
+
 def test_calls_over_http_are_held_to_the_endpoint() -> None:
     connection = "{ConnectionArn: 'arn:aws:events:r:a:connection/c'}"
     params = f"{{ApiEndpoint: 'https://x/y', Method: POST, InvocationConfig: {connection}}}"
@@ -520,3 +532,34 @@ def test_a_service_is_known_by_every_name_that_people_use() -> None:
     }
     assert SERVICES.operation("logs", "putLogEvents") is None
     assert not SERVICES.operations("nosuchservice")
+
+
+def test_the_template_gives_the_role_its_statements() -> None:
+    steps = "  - aws: dynamodb:putItem\n    params: {TableName: findings, Item: {}}\n"
+    steps += "  - aws: ecs:runTask\n    params: {TaskDefinition: scan}"
+    found = compilation(steps)
+    assert found.workflow is not None
+    assert found.machine is not None
+    item = Deployable(found.workflow, (), "test.yaml", "test.asl.json", permissions=found.machine.permissions)
+    (resource, *_) = machine_resources(item, TriggerRegistry(), Diagnostics())
+    account = "${AWS::Region}:${AWS::AccountId}"
+    properties: Any = resource.body["Properties"]
+    *calls, _logs = properties["Policies"][0]["Statement"]
+    assert calls == [
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:PutItem"],
+            "Resource": [Intrinsic("Sub", f"arn:${{AWS::Partition}}:dynamodb:{account}:table/findings")],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["ecs:RunTask"],
+            "Resource": [Intrinsic("Sub", f"arn:${{AWS::Partition}}:ecs:{account}:task-definition/scan:*")],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["iam:PassRole"],
+            "Resource": ["*"],
+            "Condition": {"StringEquals": {"iam:PassedToService": ["ecs-tasks.amazonaws.com"]}},
+        },
+    ]

@@ -13,7 +13,7 @@ from stepsmith.model.calls import CallPattern
 from stepsmith.model.steps import AwsStep
 from stepsmith.model.values import templates
 from stepsmith.model.workflow import WorkflowType
-from stepsmith.permissions import is_wide, permissions_of
+from stepsmith.permissions import EVERY, is_wide, permissions_of
 from stepsmith.services import ServiceCatalog
 
 SESSION_CALLS = ("sts:assumeRole", "sts:assumeRoleWithSAML", "sts:assumeRoleWithWebIdentity")
@@ -157,7 +157,15 @@ def _check_token(context: CheckContext, step: AwsStep) -> None:
 
 
 def _check_role(context: CheckContext, step: AwsStep, integration: Integration) -> None:
-    if is_wide(permissions_of(step, integration, context.workflow)):
+    needed = permissions_of(step, integration, context.workflow)
+    if any("iam:PassRole" in each.actions and EVERY in each.resources for each in needed):
+        context.diagnostics.hint(
+            "wide-permission",
+            "the machine's role may give its task any role that ECS takes",
+            step.call_span,
+            "name TaskRoleArn and ExecutionRoleArn under Overrides",
+        )
+    if is_wide(needed):
         context.diagnostics.hint(
             "wide-permission",
             f"the machine's role allows {step.call} on every resource",
