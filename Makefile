@@ -91,6 +91,15 @@ validate: .ci/tools/sam/made ## Check template.yaml, as written and as CloudForm
 build: env .ci/tools/sam/made ## Build functions and layer as for Lambda, and call the handlers of what was built
 	@env -u AWS_PROFILE -u AWS_SESSION_TOKEN PYTHON=$(PYTHON) .ci/build
 
+.PHONY: node
+node: node_modules/made ## Get the npm packages that tests compare with (without npm: those tests are skipped)
+
+node_modules/made: package.json
+	@if command -v npm >/dev/null; then \
+	  npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts && touch $@ || \
+	  echo "npm could not get the packages: the tests that compare with them will be skipped"; \
+	else echo "no npm here: the tests that compare with npm packages will be skipped"; fi
+
 # --- the rest -------------------------------------------------------------------------------------------------------
 
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
@@ -104,5 +113,5 @@ lock: ## Lock the requirements anew (needs uv; ARGS=--upgrade for newer versions
 
 .PHONY: clean
 clean: ## Delete what was built and every environment; runs and their history stay
-	@rm -rf .venv .ci/tools .ci/tmp .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv node_modules .ci/tools .ci/tmp .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find compiler functions tests -name __pycache__ -prune -exec rm -rf {} +
