@@ -7,7 +7,13 @@ import difflib
 import functools
 
 import pytest
+
 from tests.project.rows import DOCUMENT, ROOT, numbers_of, read_capabilities
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes what the tests of tests/golden found in place of comparing with it."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew; read the diff")
 
 
 @functools.cache
@@ -15,9 +21,7 @@ def _known_numbers() -> frozenset[str]:
     return frozenset(read_capabilities((ROOT / DOCUMENT).read_text(encoding="utf-8")).rows)
 
 
-@pytest.hookimpl(
-    tryfirst=True
-)  # before pytest's own hook skips the test: a skipped one may not be wrong either
+@pytest.hookimpl(tryfirst=True)  # before pytest's own hook skips the test: a skipped one may not be wrong either
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fails a test that is marked with a number which the document of capabilities does not have."""
     used = numbers_of(item)

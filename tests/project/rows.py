@@ -104,9 +104,7 @@ def read_capabilities(text: str) -> Capabilities:
             if number in rows:
                 problems.append(f"line {at}: {number} has a row already")
             rows[number] = row[3]
-    problems += [
-        f"system {prefix} has no rows" for prefix in systems if not any(n.startswith(prefix) for n in rows)
-    ]
+    problems += [f"system {prefix} has no rows" for prefix in systems if not any(n.startswith(prefix) for n in rows)]
     if not systems:
         problems.append("no heading `## S0: name` opens a system")
     if problems:
@@ -207,8 +205,7 @@ def as_json(report: Report) -> str:
             "unproven": [{"number": number, "capability": rows[number]} for number in report.unproven],
             "unknown": [{"number": number, "tests": tests} for number, tests in report.unknown.items()],
             "totals": {
-                prefix: {"proven": done, "rows": there_are}
-                for prefix, (done, there_are) in report.totals().items()
+                prefix: {"proven": done, "rows": there_are} for prefix, (done, there_are) in report.totals().items()
             },
         },
         indent=2,

@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from tests.project.rows import (
     DOCUMENT,
     ROOT,
@@ -220,9 +221,7 @@ def project(folder: Path, tests: str) -> Path:
     (folder / "docs").mkdir()
     for name, text in files.items():
         (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
-    (folder / DOCUMENT).write_text(
-        f"## S0: a system\n\n| number | capability |\n|---|---|\n{rows}\n", encoding="utf-8"
-    )
+    (folder / DOCUMENT).write_text(f"## S0: a system\n\n| number | capability |\n|---|---|\n{rows}\n", encoding="utf-8")
     for name in ("tests/conftest.py", "tests/project/rows.py"):
         shutil.copy(ROOT / name, folder / name)
     return folder
@@ -235,9 +234,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_script_finds_marks_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(
-        "PYTEST_ADDOPTS", "-k test_several"
-    )  # a developer's own choice does not shorten the list
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k test_several")  # a developer's own choice does not shorten the list
     done = python(project(tmp_path, MARKED), "tests.project.rows", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads(done.stdout)
@@ -310,9 +307,7 @@ def test_pytest_fails_each_test_with_an_unknown_number(tmp_path: Path) -> None:
         ("docs/capabilities.md", "# Nothing\n", f"rows: {DOCUMENT} is out of order"),
     ],
 )
-def test_the_script_exits_2_for_what_it_cannot_read(
-    tmp_path: Path, file: str, text: str, message: str
-) -> None:
+def test_the_script_exits_2_for_what_it_cannot_read(tmp_path: Path, file: str, text: str, message: str) -> None:
     folder = project(tmp_path, MARKED)
     (folder / file).write_text(text, encoding="utf-8")
     done = python(folder, "tests.project.rows")

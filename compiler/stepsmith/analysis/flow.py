@@ -423,7 +423,7 @@ class _Walk:
             read={}, records=frozenset(), variables_read=frozenset(), errors_read=frozenset(),
             loop_names_read=frozenset(), unreachable=(), outer_sets=(), readers={},
         )  # fmt: skip
-        return build_scope(self._workflow, partial, point, NoCodes(), extra)
+        return build_scope(partial, point, NoCodes(), extra)
 
     # -- what is read -----------------------------------------------------------------------------
 

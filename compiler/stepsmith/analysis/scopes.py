@@ -77,13 +77,7 @@ def input_type(workflow: Workflow) -> ObjectType:
     )
 
 
-def build_scope(
-    workflow: Workflow,
-    analysis: Analysis,
-    point: Point,
-    codes: Codes,
-    extra: Mapping[str, Binding] | None = None,
-) -> Scope:
+def build_scope(analysis: Analysis, point: Point, codes: Codes, extra: Mapping[str, Binding] | None = None) -> Scope:
     """The names that an expression at `point` may read. `extra` holds those of its own place, such as `output`."""
     names = {
         "input": Binding(type=analysis.input, code=codes.input(), strict=False, noun="input property"),

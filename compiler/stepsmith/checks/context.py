@@ -29,4 +29,4 @@ class CheckContext:
     """The operations of AWS; None when nothing is known of them."""
 
     def scope(self, point: Point, extra: Mapping[str, Binding] | None = None) -> Scope:
-        return build_scope(self.workflow, self.analysis, point, NoCodes(), extra)
+        return build_scope(self.analysis, point, NoCodes(), extra)

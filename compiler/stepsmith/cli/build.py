@@ -136,16 +136,7 @@ def _template(
         assert item.machine is not None
         assert item.source is not None
         definition = project.asl_folder / f"{item.workflow.name}.asl.json"
-        items.append(
-            Deployable(
-                item.workflow,
-                item.machine.functions,
-                item.source.path,
-                project.relative(definition),
-                item.machine.environment,
-                item.machine.permissions,
-            )
-        )
+        items.append(Deployable.of(item.workflow, item.machine, item.source.path, project.relative(definition)))
     own = catalog if project.has_own_functions else ActionCatalog()
     plan = plan_template(before, items, own, path=project.template.name, catalogue=CATALOGUE, force=force)
     return Edit(project.template, before, plan.text), list(plan.diagnostics)

@@ -182,7 +182,7 @@ class Context:
     def _checked(
         self, template: Template, point: Point, place: Place, extra: Mapping[str, Binding], *, condition: bool
     ) -> Translation:
-        scope = build_scope(self.workflow, self.analysis, point, self._codes(place), extra)
+        scope = build_scope(self.analysis, point, self._codes(place), extra)
         diagnostics = Diagnostics()
         translation = (translate_condition if condition else translate)(template, scope, diagnostics)
         if translation is None:

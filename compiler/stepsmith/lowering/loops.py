@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stepsmith.analysis.facts import Point
+from stepsmith.asl.names import LONGEST_STATE
 from stepsmith.asl.states import (
     Origin,
     PassState,
@@ -37,14 +38,17 @@ from stepsmith.model.steps import (
 def lower_parallel(context: Context, step: ParallelStep, edge: Edge, point: Point) -> Edge:
     exported = [_exported(context, branch.steps) for branch in step.branches]
     branches: list[SubMachine] = []
-    for branch, keep in zip(step.branches, exported, strict=True):
+    for number, (branch, keep) in enumerate(zip(step.branches, exported, strict=True)):
         outer = context.frame
         frame = Frame(
             chain=(*outer.chain, f"{step.id}.{branch.name}"),
             path=(*begun(outer.path, step.id), f".{branch.name}" if step.keyed else f"[{branch.name}]"),
             captures=outer.captures,
         )
-        end = End(f"{step.id}.{branch.name}.end", branch.span, last=branch.steps[-1], keep=tuple(keep))
+        end_name = f"{step.id}.{branch.name}.end"
+        if len(end_name) > LONGEST_STATE:
+            end_name = f"{step.id}.{number}.end"
+        end = End(end_name, branch.span, last=branch.steps[-1], keep=tuple(keep))
         branches.append(
             context.sub_machine(frame, lambda b=branch, e=end: context.state_for(context.block(b.steps, Edge(e))))  # type: ignore[misc]
         )

@@ -24,7 +24,7 @@ BUCKET = "data"
 START = datetime(2026, 7, 12, 8, 30, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws() -> Iterator[Callable[[str], Any]]:
     """Makes clients of the emulated AWS. They do not retry by themselves: that is what is tested."""
     with pytest.MonkeyPatch.context() as environment, mock_aws():
@@ -47,7 +47,7 @@ def aws() -> Iterator[Callable[[str], Any]]:
 _tables = count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_table(aws: Callable[[str], Any]) -> Callable[[], str]:
     """Makes a table and returns its name."""
 
@@ -65,13 +65,13 @@ def table(new_table: Callable[[], str]) -> str:
     return new_table()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def patience() -> Backoff:
     """Waits without waiting."""
     return Backoff(attempts=4, sleep=lambda _: None, jitter=lambda: 1.0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_store(
     aws: Callable[[str], Any],
     new_table: Callable[[], str],
@@ -112,7 +112,7 @@ MakeRun = Callable[..., RunRecord]
 MakeStep = Callable[..., StepRecord]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def a_run() -> MakeRun:
     """Makes a run; `minute` says when it started."""
 
@@ -127,7 +127,7 @@ def a_run() -> MakeRun:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def a_step() -> MakeStep:
     """Makes a step of `run-1`; `second` says when it started, after the run."""
 
