@@ -133,8 +133,10 @@ class _Lazy(Mapping[str, Binding]):
 
 
 def _step(name: str, analysis: Analysis, point: Point, codes: Codes) -> Binding:
-    absent = never(f"step '{name}' has not run where this stands")
-    fact = point.steps.get(name) or StepFact(absent, absent, absent)
+    fact = point.steps.get(name)
+    if fact is None:
+        absent = never(f"step '{name}' has not run where this stands")
+        fact = StepFact(absent, absent, absent)
     types: Mapping[Facet, Type] = {Facet.OUTPUT: analysis.output_of(name), Facet.STATUS: STATUS, Facet.ERROR: ERROR}
 
     def facet(word: str) -> Binding:

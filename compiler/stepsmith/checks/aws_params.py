@@ -8,11 +8,8 @@ from typing import assert_never
 
 from stepsmith.analysis.facts import Use
 from stepsmith.checks.context import CheckContext
-from stepsmith.checks.expressions import scope_of
 from stepsmith.checks.params import may_fit
-from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
-from stepsmith.expressions.scope import Scope
-from stepsmith.expressions.translate import translate
+from stepsmith.diagnostics import did_you_mean, one_of
 from stepsmith.expressions.types import (
     ANY,
     BOOLEAN,
@@ -48,7 +45,7 @@ from stepsmith.services import (
 
 
 def check_call_params(context: CheckContext, use: Use, step: AwsStep, integration: Integration) -> None:
-    checker = _Params(context.diagnostics, scope_of(context, use), step, integration)
+    checker = _Params(context, use, step, integration)
     assert integration.model is not None
     name = integration.model.input
     shape = integration.model.shapes[name] if name else StructureShape(())
@@ -58,8 +55,8 @@ def check_call_params(context: CheckContext, use: Use, step: AwsStep, integratio
 
 @dataclass
 class _Params:
-    diagnostics: Diagnostics
-    scope: Scope
+    context: CheckContext
+    use: Use
     step: AwsStep
     integration: Integration
 
@@ -99,7 +96,7 @@ class _Params:
 
     def templated(self, value: Templated, shape: Shape, place: Place) -> None:
         # What is wrong in the expression itself is told by the check of expressions.
-        translation = translate(value.template, self.scope, Diagnostics())
+        translation = self.context.translated(self.use, value.template)
         if translation is not None and not may_fit(translation.type, _type(shape)):
             message = f"must be {_wanted(shape)}, the expression yields {describe(translation.type)}"
             to_text = "string" in kinds(_type(shape)) and kinds(translation.type) <= {"number", "boolean"}
@@ -131,12 +128,12 @@ class _Params:
         if token:
             help_text = f'add {name}: "{{{{ run.id }}}}-{self.step.id}", or what else stays the same in a retry'
         span = self.step.call_span if not place else value.span
-        self.diagnostics.error("missing-param", f'{where} the param "{name}"', span, help_text)
+        self.context.diagnostics.error("missing-param", f'{where} the param "{name}"', span, help_text)
 
     def unknown(self, field: Field, members: Mapping[str, Member], place: Place) -> None:
         owner = _shown(place) if place else self.integration.name
         known = f"its params: {one_of(members)}" if members else "it has none"
-        self.diagnostics.error(
+        self.context.diagnostics.error(
             "unknown-param",
             f'{owner} has no param "{field.key}"',
             field.key_span,
@@ -148,7 +145,7 @@ class _Params:
             self.wrong(value, place, f"must have at least {_counted(shape.least, 'character')}")
         elif shape.choices and text not in shape.choices:
             # A warning: AWS adds values more often than people update their models.
-            self.diagnostics.warning(
+            self.context.diagnostics.warning(
                 "wrong-param",
                 f'{_shown(place)} is "{text}", which AWS does not list',
                 value.span,
@@ -164,7 +161,7 @@ class _Params:
             self.wrong(value, place, f"must be at most {shape.most}")
 
     def wrong(self, value: Value, place: Place, message: str, help_text: str = "") -> None:
-        self.diagnostics.error("wrong-param", f'the param "{_shown(place)}" {message}', value.span, help_text)
+        self.context.diagnostics.error("wrong-param", f'the param "{_shown(place)}" {message}', value.span, help_text)
 
 
 def _shown(place: Place) -> str:

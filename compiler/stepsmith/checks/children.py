@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from stepsmith.analysis.facts import Use
 from stepsmith.checks.context import CheckContext
-from stepsmith.checks.expressions import scope_of
 from stepsmith.checks.params import may_fit
-from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
-from stepsmith.expressions.translate import translate
+from stepsmith.diagnostics import did_you_mean, one_of
 from stepsmith.expressions.types import describe, from_schema
 from stepsmith.model.signature import Siblings, WorkflowSignature
 from stepsmith.model.steps import ChildStep
@@ -85,7 +83,6 @@ def _check_type(context: CheckContext, step: ChildStep, child: WorkflowSignature
 
 def _check_input(context: CheckContext, use: Use, step: ChildStep, child: WorkflowSignature) -> None:
     declared = {item.name: item for item in child.input or ()}
-    scope = scope_of(context, use)
     for name, item in declared.items():
         if item.required and step.params.get(name) is None:
             context.diagnostics.error(
@@ -110,7 +107,7 @@ def _check_input(context: CheckContext, use: Use, step: ChildStep, child: Workfl
             for problem in violations(constant(given.value), wanted.schema):
                 context.diagnostics.error("wrong-param", f'the input "{given.key}" {problem}', given.value.span)
         elif isinstance(given.value, Templated):
-            translation = translate(given.value.template, scope, Diagnostics())
+            translation = context.translated(use, given.value.template)
             expected = from_schema(dict(wanted.schema))
             if translation is not None and not may_fit(translation.type, expected):
                 context.diagnostics.error(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from stepsmith.analysis.facts import Use, UseKind, use_templates
+from stepsmith.analysis.facts import UseKind, use_templates
 from stepsmith.checks.context import CheckContext
-from stepsmith.expressions.scope import Binding, Scope
-from stepsmith.expressions.translate import translate, translate_condition
+from stepsmith.expressions.translate import translate_condition
 from stepsmith.expressions.types import describe, kinds
 from stepsmith.model.secrets import holds_secret, without_secrets
 from stepsmith.model.values import templates
@@ -22,14 +21,13 @@ def check_expressions(context: CheckContext) -> None:
     for use in context.analysis.uses:
         if not any(True for _ in use_templates(use)):
             continue
-        scope = scope_of(context, use)
         if use.condition is not None and not holds_secret(use.condition):
-            translate_condition(use.condition, scope, context.diagnostics)
+            translate_condition(use.condition, context.scope_of(use), context.diagnostics)
         for template in templates(use.value):
             rest = without_secrets(template)
             if rest is None or holds_secret(rest):
                 continue
-            translation = translate(rest, scope, context.diagnostics)
+            translation = context.translated(use, rest)
             wanted = _WANTED.get(use.kind)
             if translation is not None and wanted is not None and not kinds(translation.type) & {wanted[0]}:
                 context.diagnostics.error(
@@ -37,11 +35,3 @@ def check_expressions(context: CheckContext) -> None:
                     f"{wanted[1]} must be {wanted[2]}, the expression yields {describe(translation.type)}",
                     template.span,
                 )
-
-
-def scope_of(context: CheckContext, use: Use) -> Scope:
-    """The names in scope where `use` stands."""
-    extra: dict[str, Binding] = {}
-    if use.kind is UseKind.RESHAPE and use.step is not None:
-        extra["output"] = Binding(type=context.analysis.results[use.step.id], code="$output")
-    return context.scope(use.point, extra)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from stepsmith.analysis.facts import Use, UseKind
 from stepsmith.catalog import ActionSignature
 from stepsmith.checks.context import CheckContext
-from stepsmith.checks.expressions import scope_of
-from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
-from stepsmith.expressions.scope import Scope
-from stepsmith.expressions.translate import translate
+from stepsmith.diagnostics import did_you_mean, one_of
+from stepsmith.expressions.syntax import Template
+from stepsmith.expressions.translate import Translation
 from stepsmith.expressions.types import TEXT, AnyType, TextType, Type, describe, from_schema, kinds
 from stepsmith.model.secrets import holds_secret
 from stepsmith.model.steps import ActionStep
@@ -37,7 +37,10 @@ def _check(context: CheckContext, use: Use, step: ActionStep, params: ObjectValu
                 step.action_span,
                 f"add {name}: under params" + _meaning(as_schema(properties.get(name))),
             )
-    scope = scope_of(context, use)
+
+    def translated(template: Template) -> Translation | None:
+        return context.translated(use, template)
+
     for item in params.fields:
         if item.key not in properties:
             context.diagnostics.error(
@@ -49,7 +52,7 @@ def _check(context: CheckContext, use: Use, step: ActionStep, params: ObjectValu
                 ),
             )
             continue
-        for problem in _misfits(item.value, as_schema(properties[item.key]), action.params, scope):
+        for problem in _misfits(item.value, as_schema(properties[item.key]), action.params, translated):
             context.diagnostics.error(
                 "wrong-param", f'the param "{item.key}" {problem[1]}', problem[0].span, _hint(problem)
             )
@@ -61,6 +64,7 @@ def _meaning(schema: Schema) -> str:
 
 
 Misfit = tuple[Value, str]
+Translated: TypeAlias = Callable[[Template], Translation | None]
 
 
 def _hint(problem: Misfit) -> str:
@@ -70,7 +74,7 @@ def _hint(problem: Misfit) -> str:
     return ""
 
 
-def _misfits(value: Value, schema: Schema, root: Schema, scope: Scope) -> Iterator[Misfit]:
+def _misfits(value: Value, schema: Schema, root: Schema, translated: Translated) -> Iterator[Misfit]:
     """The parts of `value` that cannot fit `schema`, with what is wrong."""
     schema = resolve(schema, root)
     if not any(True for _ in templates(value)):
@@ -80,7 +84,7 @@ def _misfits(value: Value, schema: Schema, root: Schema, scope: Scope) -> Iterat
     match value:
         case Templated():
             secret = holds_secret(value.template)
-            translation = None if secret else translate(value.template, scope, Diagnostics())
+            translation = None if secret else translated(value.template)
             if secret and not may_fit(TEXT, from_schema({**schema, "$defs": root.get("$defs", {})})):
                 wanted = describe(from_schema({**schema, "$defs": root.get("$defs", {})}))
                 yield value, f"must be {wanted}, a secret is text"
@@ -94,9 +98,9 @@ def _misfits(value: Value, schema: Schema, root: Schema, scope: Scope) -> Iterat
             extra = schema.get("additionalProperties")
             for item in value.fields:
                 if item.key in properties:
-                    yield from _misfits(item.value, as_schema(properties[item.key]), root, scope)
+                    yield from _misfits(item.value, as_schema(properties[item.key]), root, translated)
                 elif isinstance(extra, dict):
-                    yield from _misfits(item.value, extra, root, scope)
+                    yield from _misfits(item.value, extra, root, translated)
                 elif extra is False:
                     yield item.value, f'has no property "{item.key}"'
             if "type" in schema and schema["type"] not in ("object", ["object"]):
@@ -104,7 +108,7 @@ def _misfits(value: Value, schema: Schema, root: Schema, scope: Scope) -> Iterat
         case ListValue():
             items = schema.get("items")
             for each in value.items if isinstance(items, dict) else ():
-                yield from _misfits(each, as_schema(items), root, scope)
+                yield from _misfits(each, as_schema(items), root, translated)
             if "type" in schema and schema["type"] not in ("array", ["array"]):
                 yield value, f"must be {schema['type']}, not array"
         case Literal():

@@ -16,23 +16,22 @@ from stepsmith.expressions.values import Doubt, Maybe, Refused
 
 def binding_of(scope: Scope, node: nodes.Expr) -> tuple[Binding | None, Path]:
     """The binding that a name, or a path through namespaces, stands for; None behind a value."""
-    match node:
-        case nodes.Name():
-            if node.name not in scope.names:
-                raise unknown_name(scope, node.name)
-            return scope.names[node.name], (node.name,)
-        case nodes.Getattr(attr=name) | nodes.Getitem(arg=nodes.Const(value=str() as name)):
-            if chain_of(node) is None:
-                return None, ()
-            base, path = binding_of(scope, node.node)
-            if base is None:
-                return None, ()
-            member = base.member(name)
-            if member is not None:
-                return member, (*path, name)
-            if base.is_namespace:
-                raise unknown_member(base.noun, name, tuple(base.members or ()), shown(path))
-    return None, ()
+    chain = chain_of(node)
+    if chain is None or not all(isinstance(step, str) for step in chain[1]):
+        return None, ()
+    root, steps = chain
+    if root not in scope.names:
+        raise unknown_name(scope, root)
+    binding = scope.names[root]
+    for count, name in enumerate(steps):
+        member = binding.member(str(name))
+        if member is None:
+            if binding.is_namespace:
+                known = tuple(binding.members or ())
+                raise unknown_member(binding.noun, str(name), known, shown((root, *steps[:count])))
+            return None, ()
+        binding = member
+    return binding, (root, *steps)
 
 
 def bound(scope: Scope, binding: Binding, path: Path) -> Place:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -36,9 +35,11 @@ def translate(template: Template, scope: Scope, diagnostics: Diagnostics) -> Tra
     """
     found = Diagnostics()
     numbers = count(1)
-    with _bounded(template, found):
+    try:
         parts = [_part(part, template, scope, found, numbers) for part in template.parts]
         return _finished(parts[0] if template.whole else v.joined(parts), template, found, diagnostics)
+    except RecursionError:
+        _too_deep(template.span, found)
     diagnostics.extend(found)
     return None
 
@@ -57,22 +58,16 @@ def translate_condition(template: Template, scope: Scope, diagnostics: Diagnosti
     found = Diagnostics()
     match template.parts:
         case (Expression() as expression,) if template.whole:
-            with _bounded(template, found):
-                translator = Translator(expression, scope, found, bare_words=template.bare_words)
+            translator = Translator(expression, scope, found, bare_words=template.bare_words)
+            try:
                 return _finished(translator.condition(expression.node), template, found, diagnostics)
+            except RecursionError:
+                _too_deep(template.span, found)
         case _:
             help_text = "write one {{ … }}, and compare inside of it"
             found.error("condition-type", "a condition is one expression, this is text", template.span, help_text)
     diagnostics.extend(found)
     return None
-
-
-@contextmanager
-def _bounded(template: Template, diagnostics: Diagnostics) -> Iterator[None]:
-    try:
-        yield
-    except RecursionError:
-        _too_deep(template.span, diagnostics)
 
 
 def _too_deep(span: Span, diagnostics: Diagnostics) -> None:

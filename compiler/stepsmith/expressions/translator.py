@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 
@@ -59,11 +58,12 @@ class Translator:
     def field(self) -> Value:
         node = self._expression.node
         if chain_of(node) is not None:
-            with self._reporting(node):
+            try:
                 read = self._place(node).read
-                self._report_doubt(read, node)
-                return Value(read.code, read.type, read.present)
-            return _BROKEN
+            except Refused as refusal:
+                return self._refused(refusal, node)
+            self._report_doubt(read, node)
+            return Value(read.code, read.type, read.present)
         return self.value(node)
 
     def text(self) -> Value:
@@ -108,13 +108,10 @@ class Translator:
 
     # --- errors
 
-    @contextmanager
-    def _reporting(self, node: nodes.Node, span: Span | None = None) -> Iterator[None]:
-        try:
-            yield
-        except Refused as refusal:
-            place = span or self._refusal_span(refusal, node)
-            self._diagnostics.error(refusal.slug, refusal.message, place, refusal.help)
+    def _refused(self, refusal: Refused, node: nodes.Node) -> Value:
+        """Reports why a node is refused, and gives what stands for its value."""
+        self._diagnostics.error(refusal.slug, refusal.message, self._refusal_span(refusal, node), refusal.help)
+        return _BROKEN
 
     def _refusal_span(self, refusal: Refused, node: nodes.Node) -> Span:
         if refusal.slug.startswith("unknown-") and isinstance(node, nodes.Getattr | nodes.Getitem):
@@ -136,9 +133,10 @@ class Translator:
 
     def value(self, node: nodes.Expr) -> Value:
         """The value of a node, or a stand-in after reporting what is wrong with it."""
-        with self._reporting(node):
+        try:
             return self._value(node)
-        return _BROKEN
+        except Refused as refusal:
+            return self._refused(refusal, node)
 
     def optional(self, node: nodes.Expr) -> Maybe:
         """What a node reads, where it may be missing."""
@@ -265,9 +263,11 @@ class Translator:
     def _base(self, node: nodes.Expr) -> Place:
         """What stands before the last step of a reference. A mistake in it is reported at itself."""
         if isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem) and not self._is_slice(node):
-            with self._reporting(node):
+            try:
                 return self._place(node)
-            return Place(Maybe(_BROKEN.code, ANY, "the value", present=True))
+            except Refused as refusal:
+                broken = self._refused(refusal, node)
+                return Place(Maybe(broken.code, broken.type, "the value", present=True))
         read = self.optional(node)
         return Place(read)
 

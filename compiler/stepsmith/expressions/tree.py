@@ -42,7 +42,7 @@ class Expression:
             node, under_guard = pending.pop()
             chain = chain_of(node)
             if chain is not None:
-                found.append(Reference(chain[0], chain[1], under_guard, self.span_of(node)))
+                found.append(Reference(chain[0], chain[1], under_guard, self, node))
                 continue
             subject = guarded_subject(node)
             stays = under_guard and isinstance(node, nodes.Getattr | nodes.Getitem)
@@ -128,7 +128,12 @@ class Reference:
     root: str
     path: tuple[str | int, ...]
     guarded: bool
-    span: Span = field(compare=False, repr=False)
+    expression: Expression = field(compare=False, repr=False)
+    node: nodes.Node = field(compare=False, repr=False)
+
+    @property
+    def span(self) -> Span:
+        return self.expression.span_of(self.node)
 
 
 def _leftmost(node: nodes.Node) -> nodes.Node:
