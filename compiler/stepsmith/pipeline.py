@@ -13,6 +13,7 @@ from stepsmith.checks.context import CheckContext
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.dialects import read_workflow
 from stepsmith.emission import definition_text, origins
+from stepsmith.garbage import uncollected
 from stepsmith.loading import load_document, read_source
 from stepsmith.lowering.machine import lower_workflow
 from stepsmith.model.signature import Siblings, WorkflowSignature
@@ -64,7 +65,17 @@ def compile_workflow(
     `siblings` are the workflows of the project, for steps that run one, `services` the operations of AWS, for
     steps that call one; None leaves those steps unchecked.
     """
-    diagnostics = diagnostics if diagnostics is not None else Diagnostics()
+    with uncollected():
+        return _compiled(source, catalog, diagnostics if diagnostics is not None else Diagnostics(), siblings, services)
+
+
+def _compiled(
+    source: SourceFile,
+    catalog: ActionCatalog,
+    diagnostics: Diagnostics,
+    siblings: Siblings | None,
+    services: ServiceCatalog | None,
+) -> Compilation:
     document = load_document(source, diagnostics)
     workflow = read_workflow(document, diagnostics) if document else None
     if workflow is None:

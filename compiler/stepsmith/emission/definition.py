@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import PurePath
 
@@ -27,11 +26,12 @@ from stepsmith.asl.states import (
     WaitState,
 )
 from stepsmith.document import Json
+from stepsmith.emission.text import json_text
 
 
 def definition_text(machine: StateMachine) -> str:
     """The definition as indented JSON that ends in a line end."""
-    return json.dumps(definition(machine), indent=2, ensure_ascii=False) + "\n"
+    return json_text(definition(machine)) + "\n"
 
 
 def definition(machine: StateMachine) -> dict[str, Json]:

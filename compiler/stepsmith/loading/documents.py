@@ -6,7 +6,6 @@ that one run shows all of them. Only a syntax error or a limit ends it; then the
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TypeAlias
@@ -25,6 +24,7 @@ from yaml.events import (
 
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import Document, Entry, MappingNode, Node, Scalar, ScalarNode, SequenceNode
+from stepsmith.garbage import uncollected
 from stepsmith.loading.events import PARSERS, Mark, ParserFactory, end_of, start_of
 from stepsmith.loading.limits import MAX_DEPTH, MAX_NODES
 from stepsmith.loading.marks import ParserText
@@ -47,19 +47,14 @@ def load_document(source: SourceFile, diagnostics: Diagnostics, parser: ParserFa
         return None
     found, broken = Diagnostics(), Diagnostics()
     root: Node | None = None
-    # Nothing here makes a cycle; the collector would only walk the growing tree, for half of the time.
-    collecting = gc.isenabled()
-    gc.disable()
     try:
-        root = _Builder(text, Problems(source.path, found)).read(parser)
+        with uncollected():
+            root = _Builder(text, Problems(source.path, found)).read(parser)
     except TooMuchError:
         pass
     except (YAMLError, ValueError, OverflowError) as error:
         # The pure parser lets an escape such as "\UFFFFFFFF" reach chr().
         report_syntax_error(error, source, text, broken)
-    finally:
-        if collecting:
-            gc.enable()
     # What the syntax error says of a place says more than what the events before it did: `{{ a }} > 1`.
     said = {(diagnostic.slug, diagnostic.span.start) for diagnostic in broken}
     diagnostics.extend(diagnostic for diagnostic in found if (diagnostic.slug, diagnostic.span.start) not in said)
