@@ -1,14 +1,17 @@
-"""What holds for every test of the project: a `row` mark names capabilities that exist.
+"""What holds for every test of the project: a `row` mark names capabilities that exist, and what a local run does to
+the process (imports of a project's functions, the level of their log) ends with its test.
 
-Fixtures do not belong here; they stand beside the tests that share them.
+Other fixtures do not belong here; they stand beside the tests that share them.
 """
 
 import difflib
 import functools
+from collections.abc import Iterator
 
 import pytest
 
 from tests.project.rows import DOCUMENT, ROOT, numbers_of, read_capabilities
+from tests.support.process import process_as_before
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,3 +38,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             f"{DOCUMENT.as_posix()} has no row {', '.join(unknown)}, which this test is marked with.{hint}",
             pytrace=False,
         )
+
+
+@pytest.fixture(autouse=True)
+def _process_as_before() -> Iterator[None]:
+    """A local run imports the functions of its project over ours, and its handlers set the level of the log."""
+    with process_as_before():
+        yield

@@ -14,6 +14,7 @@ import pytest
 
 from stepsmith.cli.main import main
 from stepsmith.project import Project
+from tests.support.process import process_as_before
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,7 +140,8 @@ def _functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (target / "actions" / "__init__.py").write_text('"""The actions."""\n')
     (target / "actions" / "greet.py").write_text(dedent(ACTION))
     project = Project(folder.parent)
-    (folder / "catalog.json").write_text(project.catalog_text())
+    with process_as_before():
+        (folder / "catalog.json").write_text(project.catalog_text())
     return folder
 
 
