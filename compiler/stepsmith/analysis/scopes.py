@@ -116,11 +116,15 @@ class _Lazy(Mapping[str, Binding]):
     def __init__(self, names: Collection[str], make: Callable[[str], Binding]) -> None:
         self._names = names
         self._make = make
+        self._made: dict[str, Binding] = {}
 
     def __getitem__(self, name: str) -> Binding:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._make(name)
+        made = self._made.get(name)
+        if made is None:
+            if name not in self._names:
+                raise KeyError(name)
+            made = self._made[name] = self._make(name)
+        return made
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

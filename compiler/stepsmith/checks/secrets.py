@@ -8,6 +8,7 @@ from typing import Final
 from stepsmith.analysis.facts import Use, UseKind, use_templates
 from stepsmith.checks.context import CheckContext
 from stepsmith.expressions.syntax import Expression, Template, references
+from stepsmith.model.secrets import holds_secret
 from stepsmith.model.steps import ActionStep
 
 ENVIRONMENT_NAME: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
@@ -35,6 +36,8 @@ def slug_of(name: str) -> str:
 def check_secrets(context: CheckContext) -> None:
     for use in context.analysis.uses:
         for template in use_templates(use):
+            if not holds_secret(template):
+                continue
             for reference in references(template):
                 if reference.root == "secrets" and not _allowed(use):
                     context.diagnostics.error(

@@ -1,5 +1,5 @@
-"""JSON as text with two spaces for each level: the bytes of `json.dumps(value, indent=2, ensure_ascii=False)`, in half the
-time, since that writes each bracket and comma through a generator of its own.
+"""JSON as indented text: the bytes of `json.dumps(value, indent=2, ensure_ascii=False)`, in half the time, since that
+writes each bracket and comma through a generator of its own.
 """
 
 from __future__ import annotations
