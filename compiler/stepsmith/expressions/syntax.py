@@ -49,4 +49,4 @@ def parse_template(
 
 def references(template: Template) -> tuple[Reference, ...]:
     """Every read of a name in the template, in the order written."""
-    return tuple(found for expression in template.expressions for found in expression.references)
+    return template.references

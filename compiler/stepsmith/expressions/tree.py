@@ -96,7 +96,7 @@ class Expression:
         return len(self.source)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """A field with expressions in it. `whole`: it is exactly one expression, and keeps the type of its value.
 
@@ -108,9 +108,14 @@ class Template:
     span: Span = field(compare=False, repr=False)
     bare_words: bool = False
 
-    @property
+    @cached_property
     def expressions(self) -> tuple[Expression, ...]:
         return tuple(part for part in self.parts if isinstance(part, Expression))
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """Every read of a name, in the order written."""
+        return tuple(found for expression in self.expressions for found in expression.references)
 
     @property
     def secret(self) -> str | None:
