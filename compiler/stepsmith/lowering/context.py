@@ -142,10 +142,11 @@ class Context:
     def entry(self, state: str) -> Place:
         """How things read in the arguments and conditions of the state `state`."""
         first = self.frame.first
-        if first is None or first[0] != state:
-            return ENTRY
-        loop = first[1].id
-        return Place(loops={(loop, False): "$states.input.item", (loop, True): "$states.input.index"})
+        return ENTRY if first is None or first[0] != state else self.item_place(first[1])
+
+    def item_place(self, loop: ForEachStep) -> Place:
+        """How the item and the index read in a state that gets them as its input."""
+        return Place(loops={(loop.id, False): "$states.input.item", (loop.id, True): "$states.input.index"})
 
     def entry_assign(self, state: str) -> dict[str, Json]:
         """What the first state of an iteration keeps of its input for the states after it."""

@@ -9,9 +9,9 @@ from stepsmith.analysis.facts import Facet
 from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, PassState, Role, Rule, Way
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
-from stepsmith.lowering.codes import Place
+from stepsmith.lowering.codes import ENTRY, Place
 from stepsmith.lowering.context import Context, Guard, LoweringError
-from stepsmith.lowering.edges import Edge, Folded
+from stepsmith.lowering.edges import Edge, Folded, PendingSet
 from stepsmith.lowering.errors import error_cause, error_fields, expand
 from stepsmith.model.policies import Handler, Then
 from stepsmith.model.steps import Block, Step, TryStep, handlers_of, inner_blocks, walk
@@ -181,15 +181,21 @@ def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[
 
 def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised) -> tuple[dict[str, Json], str]:
     assign: dict[str, Json] = {}
+    place = ENTRY
     if step is not None:
         error = {name: value for name, value in raised.fields().items() if name != "cause"}
         anew = raised.known is not None
-        assign |= _change(context, step, guard, error, inside(step) if anew else ()).assign
+        change = _change(context, step, guard, error, inside(step) if anew else ())
+        assign |= change.assign
+        place = place.passing(change.steps).ending(step.id, None, "failed")
         if anew:
             assign |= context.record(step, {Facet.STATUS: "failed", Facet.ERROR: error})
     if guard.variable is not None:
         assign[guard.variable] = raised.fields()
-    return assign, context.state_for(guard.edge)
+    if any(isinstance(pending, PendingSet) for pending in guard.edge.pending):
+        return assign, context.state_for(guard.edge)
+    folded = context.fold_to_state(guard.edge, place)
+    return {**assign, **folded.assign}, must_go(folded)
 
 
 def handled(step: Step) -> list[Step]:

@@ -16,7 +16,7 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.context import Context, Frame, Guard, Number, or_null
 from stepsmith.lowering.distributed import lower_distributed
-from stepsmith.lowering.edges import Edge, End, PendingAssign
+from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.joining import begun, joined
 from stepsmith.lowering.names import LOOP
 from stepsmith.model.steps import (
@@ -137,14 +137,13 @@ def _iteration(context: Context, step: ForEachStep, tolerant: bool) -> str:
     if first is not None and entry.target == first[0] and not entry.pending:
         return first[0]
     context.frame.first = None
-    pending = tuple(PendingAssign(step, name, value) for name, value in context.item_variables(step).items())
-    start = context.state_for(Edge(context.state_for(entry)))
+    onward = context.fold_or_go(entry, context.item_place(step))
     state = PassState(
         name=f"{step.id}.item",
-        origin=Origin(Role.HELPER, step.span, step.id),
-        assign={item.variable: item.value for item in pending},
-        output={},
-        next=start,
+        origin=Origin(Role.HELPER, step.span, step.id, folded=onward.steps),
+        assign={**context.item_variables(step), **onward.assign},
+        output=onward.output if onward.next is None else {},
+        next=onward.next,
     )
     return context.add(state)
 
