@@ -218,11 +218,12 @@ def project(folder: Path, tests: str) -> Path:
         "tests/test_marked.py": tests,
     }
     (folder / "tests" / "project").mkdir(parents=True)
+    (folder / "tests" / "support").mkdir()
     (folder / "docs").mkdir()
     for name, text in files.items():
         (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
     (folder / DOCUMENT).write_text(f"## S0: a system\n\n| number | capability |\n|---|---|\n{rows}\n", encoding="utf-8")
-    for name in ("tests/conftest.py", "tests/project/rows.py"):
+    for name in ("tests/conftest.py", "tests/project/rows.py", "tests/support/process.py"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 
