@@ -45,6 +45,7 @@ COMMANDS: Final = (
     Command("run", "run a workflow here, on an emulated AWS", "stepsmith.cli.run"),
     Command("test", "rehearse workflows and compare with what is expected", "stepsmith.cli.test"),
     Command("eval", "evaluate an expression, as a workflow would", "stepsmith.cli.eval"),
+    Command("graph", "draw a workflow, or a run of it", "stepsmith.cli.graph"),
     Command("runs", "list the runs of this project", "stepsmith.cli.runs"),
     Command("show", "show one run, step by step", "stepsmith.cli.show"),
     Command("actions", "list the actions, or explain one", "stepsmith.cli.actions"),
