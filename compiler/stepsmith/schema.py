@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from stepsmith.diagnostics import did_you_mean
 from stepsmith.document import Json
 
 TYPES: Final = ("string", "integer", "number", "boolean", "array", "object", "null")
@@ -137,6 +138,29 @@ def _object_violations(
             yield Violation((*path, name), "is not known")
         elif isinstance(extra, dict):
             yield from _violations(item, extra, root, (*path, name))
+
+
+def suggestion(value: Json, message: str) -> str:
+    """What to write instead of `value`, of which a violation says `message`; empty when the message says it all."""
+    if match := re.search(r"must be one of (.*), not ", message):
+        choices = [choice.strip().strip('"') for choice in match[1].split(",")]
+        return did_you_mean(str(value), choices, f"write {choices[0]}, or another of these")
+    if "must be string, not" in message and isinstance(value, bool | int | float):
+        return f'write it in quotes: "{show(value)}"'
+    if match := re.search(r"must be (integer|number|boolean), not string", message):
+        return _UNQUOTED[match[1]]
+    if "must be array" in message:
+        return "write a list: [first, second]"
+    if "must be object" in message:
+        return "write a mapping: {name: value}"
+    return ""
+
+
+_UNQUOTED: Final = {
+    "integer": "write a whole number without quotes, such as 3",
+    "number": "write a number without quotes, such as 1.5",
+    "boolean": "write true or false without quotes",
+}
 
 
 def resolve(schema: Schema, root: Schema) -> Schema:

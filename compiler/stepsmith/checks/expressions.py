@@ -34,4 +34,5 @@ def check_expressions(context: CheckContext) -> None:
                     "wrong-type",
                     f"{wanted[1]} must be {wanted[2]}, the expression yields {describe(translation.type)}",
                     template.span,
+                    f"read something that is {wanted[2]}",
                 )

@@ -11,6 +11,8 @@ from stepsmith.expressions import regexes
 from stepsmith.expressions.values import Refused
 from stepsmith.schema import Schema, as_schema
 
+_PLAINER = "write a pattern without it, and let the first step look closer"
+
 
 def check_input(context: CheckContext) -> None:
     for item in context.workflow.input or ():
@@ -21,7 +23,7 @@ def check_input(context: CheckContext) -> None:
                 regexes.read(pattern)
             except Refused as problem:
                 context.diagnostics.error(
-                    "bad-schema", f"the pattern of {item.name}: {problem.message}", item.span, problem.help
+                    "bad-schema", f"the pattern of {item.name}: {problem.message}", item.span, problem.help or _PLAINER
                 )
 
 

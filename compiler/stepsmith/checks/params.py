@@ -15,7 +15,7 @@ from stepsmith.expressions.types import TEXT, AnyType, TextType, Type, describe,
 from stepsmith.model.secrets import holds_secret
 from stepsmith.model.steps import ActionStep
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value, constant, templates
-from stepsmith.schema import Schema, as_schema, resolve, violations
+from stepsmith.schema import Schema, as_schema, resolve, suggestion, violations
 
 
 def check_params(context: CheckContext) -> None:
@@ -54,7 +54,10 @@ def _check(context: CheckContext, use: Use, step: ActionStep, params: ObjectValu
             continue
         for problem in _misfits(item.value, as_schema(properties[item.key]), action.params, translated):
             context.diagnostics.error(
-                "wrong-param", f'the param "{item.key}" {problem[1]}', problem[0].span, _hint(problem)
+                "wrong-param",
+                f'the param "{item.key}" {problem[1]}',
+                problem[0].span,
+                _hint(problem) or f"stepsmith actions {action.name} shows what it takes",
             )
 
 
@@ -69,9 +72,15 @@ Translated: TypeAlias = Callable[[Template], Translation | None]
 
 def _hint(problem: Misfit) -> str:
     value, message = problem
-    if isinstance(value, Literal) and not isinstance(value.value, str | None) and "must be string" in message:
-        return f'write it in quotes: "{value.value}"'
+    if isinstance(value, Literal):
+        return suggestion(value.value, message)
+    wanted = next((name for name in _FILTERS if message.startswith(f"must be {name},")), None)
+    if isinstance(value, Templated) and wanted is not None:
+        return f"convert it: {{{{ … | {_FILTERS[wanted]} }}}}"
     return ""
+
+
+_FILTERS = {"text": "string", "an integer": "int", "a number": "float"}
 
 
 def _misfits(value: Value, schema: Schema, root: Schema, translated: Translated) -> Iterator[Misfit]:

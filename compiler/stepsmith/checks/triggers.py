@@ -50,4 +50,9 @@ def _check_input(context: CheckContext, given: ObjectValue | None, scope: Scope,
         context.diagnostics.extend(found)
         if item.key in declared and not any(True for _ in templates(item.value)):
             for problem in violations(constant(item.value), declared[item.key].schema):
-                context.diagnostics.error("trigger-input", f"{item.key} {problem}", item.value.span)
+                context.diagnostics.error(
+                    "trigger-input",
+                    f"{item.key} {problem}",
+                    item.value.span,
+                    "write a value that obeys the input's schema",
+                )
