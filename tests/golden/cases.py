@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stepsmith.diagnostics import Diagnostics
-from stepsmith.pipeline import Compilation, compile_bytes
+from stepsmith.loading import read_source
+from stepsmith.pipeline import Compilation, compile_bytes, compile_workflow, read_signature
 from stepsmith.reporting import render
 from stepsmith.source import SourceFile
 from tests.support.machines import CATALOG
@@ -17,6 +18,14 @@ FOLDER = Path(__file__).parent
 ACCEPTED = FOLDER / "accepted" / "native"
 REJECTED = FOLDER / "rejected"
 SOURCE = "workflow.yaml"
+
+
+CHILDREN = (
+    (ACCEPTED / "one-action" / SOURCE).read_bytes(),
+    b"name: with-input\ninput: {host: {type: string}}\nsteps: [{action: ping}]\n",
+)
+SIBLINGS = {each.name: each for text in CHILDREN if (each := read_signature(SOURCE, text, CATALOG))}
+"""Workflows that the cases may run."""
 
 
 def accepted() -> list[str]:
@@ -32,10 +41,15 @@ def compile_accepted(name: str) -> Compilation:
     return compile_bytes(SOURCE, (ACCEPTED / name / SOURCE).read_bytes(), CATALOG)
 
 
-def report(name: str, data: bytes) -> str:
-    """What is printed of a rejected file; `name` is the one that it is shown with."""
-    compilation = compile_bytes(name, data, CATALOG)
-    return shown(compilation.diagnostics, compilation.source)
+def diagnosed(data: bytes) -> tuple[Diagnostics, SourceFile | None]:
+    """What the compiler says of a file, in a project with two other workflows."""
+    diagnostics = Diagnostics()
+    source = read_source(SOURCE, data, diagnostics)
+    if source is not None:
+        own = read_signature(SOURCE, data, CATALOG)
+        siblings = {**SIBLINGS, **({own.name: own} if own else {})}
+        compile_workflow(source, CATALOG, diagnostics, siblings=siblings)
+    return diagnostics, source
 
 
 def shown(diagnostics: Diagnostics, source: SourceFile | None) -> str:

@@ -48,7 +48,8 @@ def unknown_member(noun: str, name: str, known: tuple[str, ...], label: str) -> 
     slug = _SLUGS.get(noun, "unknown-property")
     message = f'there is no {noun} "{name}"' if slug != "unknown-property" else f'{label} has no property "{name}"'
     listed = f"it has {one_of(known)}" if slug == "unknown-property" else f"there is {one_of(known)}"
-    return Refused(slug, message, did_you_mean(name, known, listed if known else ""))
+    otherwise = f"set it in a step before this one: set: {{{name}: …}}" if noun == "variable" else ""
+    return Refused(slug, message, did_you_mean(name, known, listed if known else otherwise))
 
 
 def property_of(at: Place, name: str) -> Place:

@@ -34,12 +34,15 @@ def binding_of(scope: Scope, node: nodes.Expr) -> tuple[Binding | None, Path]:
     return binding, (root, *steps)
 
 
+_WHERE = "read it in a later step of the same list; a loop gives out what its steps did as its own output"
+
+
 def bound(scope: Scope, binding: Binding, path: Path) -> Place:
     """What a binding reads. Refuses a namespace, and what is never there."""
     label = shown(path)
     if binding.presence is Presence.NEVER:
         why = f": {binding.absent}" if binding.absent else ""
-        raise Refused("never-available", f"{label} is never there at this place{why}")
+        raise Refused("never-available", f"{label} is never there at this place{why}", _WHERE)
     if binding.code is None:
         names = one_of(f"{label}.{name}" for name in (binding.members or ()))
         raise Refused("not-a-value", f"{label} has no value of its own", f"read {names}" if names else "")

@@ -170,7 +170,7 @@ def equal(left: Value, right: Value, *, negated: bool = False) -> Value:
 def ordered(operator: str, left: Value, right: Value) -> Value:
     """`<` and its kin, which JSONata knows for two numbers or two texts and refuses at run time for all else."""
     for side in (left, right):
-        expect(side, f"`{operator}`", "number", "string")
+        expect(side, f"`{operator}`", "number", "string", help_text="only numbers and texts have an order")
     shared = left.kinds & right.kinds & {"number", "string"}
     if not shared:
         raise mismatch(

@@ -74,7 +74,9 @@ class Reader:
             return None
         if value < least or (most is not None and value > most):
             limits = f"at least {least}" if most is None else f"from {least} to {most}"
-            self.diagnostics.error("bad-number", f"{noun} must be {limits}, not {value}", node.span)
+            nearest = least if value < least or most is None else most
+            message = f"{noun} must be {limits}, not {value}"
+            self.diagnostics.error("bad-number", message, node.span, f"write {nearest}")
             return None
         return value
 

@@ -167,7 +167,10 @@ def _property(reader: Reader, entry: Entry) -> InputProperty | None:
         if reader.refuse_template(default.value, "default") if isinstance(default.value, ScalarNode) else False:
             return None
         for problem in violations(fixed, schema):
-            reader.diagnostics.error("bad-default", f"the default of {entry.key} {problem}", default.value.span)
+            message = f"the default of {entry.key} {problem}"
+            reader.diagnostics.error(
+                "bad-default", message, default.value.span, "write a default that obeys the schema beside it"
+            )
     if default and wants is True:
         reader.diagnostics.error(
             "bad-default",
@@ -206,7 +209,10 @@ def _check_schema(reader: Reader, node: MappingNode, noun: str) -> None:
                 re.compile(str(value))
             except re.error as error:
                 reader.diagnostics.error(
-                    "bad-schema", f"the pattern is no regular expression: {error}", entry.value.span
+                    "bad-schema",
+                    f"the pattern is no regular expression: {error}",
+                    entry.value.span,
+                    "write it as Python's re module reads it",
                 )
         elif entry.key == "items" and isinstance(entry.value, MappingNode):
             _check_schema(reader, entry.value, f"{noun}.items")
