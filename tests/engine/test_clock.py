@@ -92,3 +92,19 @@ def test_a_thousand_cancelled_deadlines_are_forgotten(bench: Any, make_task: Any
         bench({"T": make_task(TimeoutSeconds=1000)})
     assert bench.engine.next_deadline is None
     assert time.perf_counter() - begun < 10
+
+
+def test_what_is_passive_happens_at_its_own_time_while_time_is_let_pass() -> None:
+    engine = Engine(lambda call: TaskSucceeded(None))
+    seen: list[float] = []
+    begun = engine.clock.now()
+
+    def hourly() -> None:
+        seen.append((engine.clock.now() - begun).total_seconds() / 3600)
+        engine.call_later(3600, hourly, passive=True)
+
+    engine.call_later(3600, hourly, passive=True)
+    engine.run()
+    assert seen == []
+    engine.advance(3 * 3600)
+    assert seen == [1, 2, 3]

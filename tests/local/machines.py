@@ -43,3 +43,25 @@ def run(aws: LocalAws, definition: str, data: Json = None, name: str = "run-1") 
     execution = aws.start_execution(arn, json.dumps(data if data is not None else {}), name)
     aws.engine.run(until=execution)
     return execution
+
+
+def make_table(dynamodb: Any) -> None:
+    """The table `table`: keys `p` and `s`, and the index `index` by `g` and `s`."""
+    dynamodb.create_table(
+        TableName="table",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("p", "s", "g")],
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "index",
+                "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}, {"AttributeName": "s", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def table_item(partition: str, sort: str, **more: str) -> dict[str, Any]:
+    """An item of that table, all of whose attributes are text."""
+    return {name: {"S": value} for name, value in {"p": partition, "s": sort, **more}.items()}

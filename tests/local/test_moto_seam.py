@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from stepsmith.local import moto_seam
 from stepsmith.local.moto_seam import SEAMS, Seam
-from tests.local.machines import MakeAws, invoke, machine, run
+from tests.local.machines import MakeAws, invoke, machine, make_table, run, table_item
 
 ECHO = """
     def handler(event, context):
@@ -121,6 +121,61 @@ def test_canary_moto_knows_no_lambda_target(stock: Any) -> None:
         events.put_events(Entries=[{"Source": "mine", "DetailType": "d", "Detail": "{}"}])
 
 
+def cancelled(dynamodb: Any) -> None:
+    """A transaction whose second part is refused."""
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        dynamodb.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": "table", "Item": table_item("a", "1", v="new")}},
+                {
+                    "Put": {
+                        "TableName": "table",
+                        "Item": table_item("a", "2"),
+                        "ConditionExpression": "attribute_exists(p)",
+                    }
+                },
+            ]
+        )
+
+
+def test_canary_moto_puts_another_table_in_place_when_a_transaction_is_cancelled(stock: Any) -> None:
+    from moto.dynamodb.models import dynamodb_backends
+
+    dynamodb = stock("dynamodb")
+    make_table(dynamodb)
+    before = dynamodb_backends["123456789012"]["us-east-1"].tables["table"]
+    cancelled(dynamodb)
+    assert dynamodb_backends["123456789012"]["us-east-1"].tables["table"] is not before
+
+
+def test_canary_moto_sorts_the_whole_table_for_a_query(stock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto.dynamodb.models.table import Table
+
+    dynamodb = stock("dynamodb")
+    make_table(dynamodb)
+    for partition in ("a", "b"):
+        dynamodb.put_item(TableName="table", Item=table_item(partition, "1"))
+    original, seen = Table.all_items, []
+    monkeypatch.setattr(Table, "all_items", lambda self: seen.extend(original(self)) or original(self))
+    dynamodb.query(TableName="table", KeyConditionExpression="p = :p", ExpressionAttributeValues={":p": {"S": "a"}})
+    assert len(seen) == 2
+
+
+def test_canary_moto_sends_all_events_to_scheduled_and_disabled_rules(stock: Any) -> None:
+    events, sqs = stock("events"), stock("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    events.put_rule(Name="scheduled", ScheduleExpression="rate(1 day)")
+    events.put_rule(Name="disabled", EventPattern='{"source": ["mine"]}', State="DISABLED")
+    for rule in ("scheduled", "disabled"):
+        events.put_targets(
+            Rule=rule, Targets=[{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:q", "Input": '"constant"'}]
+        )
+    events.put_events(Entries=[{"Source": "mine", "DetailType": "d", "Detail": "{}"}])
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert len(messages) == 2
+    assert "constant" not in str(messages)
+
+
 # --- what stands there instead --------------------------------------------------------------------------------------
 
 
@@ -176,11 +231,17 @@ def test_a_stop_keeps_error_and_cause_and_a_redrive_goes_on(make_aws: MakeAws) -
 
 def test_a_synchronous_start_answers_with_the_output(make_aws: MakeAws) -> None:
     with make_aws() as aws:
-        arn = aws.create_machine("m", machine({"A": {"Type": "Pass", "Output": {"a": "{% $states.input.a %}"}}}))
         states = aws.client("stepfunctions")
+        definition = machine({"A": {"Type": "Pass", "Output": {"a": "{% $states.input.a %}"}}})
+        arn = states.create_state_machine(name="m", definition=definition, roleArn=ROLE, type="EXPRESS")[
+            "stateMachineArn"
+        ]
+        standard = aws.create_machine("standard", definition)
         # The API's own host, sync-states, has a name that moto does not know.
         states.meta.events.register_first("before-call.sfn.StartSyncExecution", _without_host_prefix)
         answer = states.start_sync_execution(stateMachineArn=arn, input='{"a": 7}')
+        with pytest.raises(ClientError, match="StateMachineTypeNotSupported"):
+            states.start_sync_execution(stateMachineArn=standard, input="{}")
     assert (answer["status"], answer["output"]) == ("SUCCEEDED", '{"a":7}')
 
 

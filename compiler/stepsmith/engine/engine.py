@@ -166,7 +166,7 @@ class Engine:
             scheduler.wake()
             while self._step():
                 pass
-            deadline = scheduler.next_deadline()
+            deadline = scheduler.next_deadline(passive=True)
             if deadline is None or deadline > end:
                 break
             self.clock.wait_until(deadline)

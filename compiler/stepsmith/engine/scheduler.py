@@ -85,10 +85,13 @@ class Scheduler:
         """Whether anything can be done without time going on."""
         return bool(self._due)
 
-    def next_deadline(self) -> datetime | None:
-        """The earliest deadline that time may go to, or None when nothing is bound to happen."""
+    def next_deadline(self, *, passive: bool = False) -> datetime | None:
+        """The earliest deadline that time may go to, or None when nothing is bound to happen.
+
+        With `passive`, also when all that is left is passive: time goes on anyhow.
+        """
         self._drop_cancelled()
-        return self._heap[0][0] if self._heap and self._active else None
+        return self._heap[0][0] if self._heap and (self._active or passive) else None
 
     def run_one(self) -> None:
         """Do the first thing that is due."""

@@ -157,6 +157,12 @@ class LocalAws:
     def new_id(self) -> str:
         return str(uuid.uuid4())
 
+    def now(self) -> datetime:
+        return self.engine.clock.now()
+
+    def call_at(self, moment: datetime, action: Callable[[], None]) -> None:
+        self.engine.call_later((moment - self.now()).total_seconds(), action, passive=True)
+
     def start(self, definition: str, data: Json, name: str, machine_arn: str, role_arn: str) -> Execution:
         execution = self.engine.start(
             definition,
@@ -181,6 +187,7 @@ class LocalAws:
 
     def redrive(self, execution: Execution) -> None:
         self.engine.redrive(execution)
+        moto_seam.publish_status(execution, ACCOUNT, REGION, self.new_id())
 
     def drive(self, execution: Execution) -> None:
         self.engine.run(until=execution)

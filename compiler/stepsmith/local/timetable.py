@@ -1,8 +1,8 @@
 """When a schedule is due: `rate()`, `cron()` and `at()` of EventBridge rules and EventBridge Scheduler.
 
-Of expressions that AWS takes (`stepsmith.schedules` checks that), it tells the next moment after a given one. Time zones
-are Scheduler's, rules have UTC. A time that summer time leaves out does not happen and one that it doubles happens once
-(EventBridge Scheduler user guide, "Daylight savings time").
+Of expressions that AWS takes (`stepsmith.schedules` checks that), it tells the next moment after a given one. Time
+zones are Scheduler's, rules have UTC. A time that summer time leaves out does not happen and one that it doubles
+happens once (EventBridge Scheduler user guide, "Daylight savings time").
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ as much as boto3 and moto together. So our engine stands behind moto's API, and 
 a JSONPath machine. `tests/local/test_moto_seam.py` holds a canary for each seam: it fails when what is replaced has
 changed, or no longer needs replacing.
 
-`desk` says what stands behind the API; `states`, `functions` and `events` are what stands in for parts of moto, a
-module a service; `seams` puts them in place.
+`desk` says what stands behind the API; `states`, `functions`, `events` with its `targets` and `schedules`, and
+`dynamodb` are what stands in for parts of moto; `seams` puts them in place.
 """
 
 from stepsmith.local.moto_seam.desk import Desk

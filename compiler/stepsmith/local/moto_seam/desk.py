@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from stepsmith.document import Json
@@ -13,6 +15,12 @@ class Desk(Protocol):
     """What stands behind moto's API: our engine and the functions of the stack."""
 
     def new_id(self) -> str: ...
+
+    def now(self) -> datetime: ...
+
+    def call_at(self, moment: datetime, action: Callable[[], None]) -> None:
+        """Has something done at a moment of the engine's clock, for whose sake alone no time passes."""
+        ...
 
     def start(self, definition: str, data: Json, name: str, machine_arn: str, role_arn: str) -> Execution: ...
 

@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-from stepsmith.document import Json
 from stepsmith.engine import Execution
 from stepsmith.engine.values import Json as Value
-from stepsmith.local.functions import FunctionUnknownError
-from stepsmith.local.moto_seam.desk import Desk
+from stepsmith.local.moto_seam.targets import SERVED, NoInputError, Sender, deliver, service_of, target_input
 from stepsmith.local.services import compact
+
+_DATA_BYTES: Final = 248 * 1024
+"""Of input and output in a status event, in their escaped form (developer guide, "Automating … with EventBridge")."""
 
 
 def send_to_targets(
-    desk: Desk,
-    start: Callable[[str, str], object],
-    original: Callable[..., None],
-    rule: Any,
-    event: Any,
-    transform: bool,
+    sender: Sender, original: Callable[..., None], rule: Any, event: Any, transform: bool = True
 ) -> None:
-    """Sends an event to a rule's targets, Lambda functions and state machines too.
+    """Sends an event to a rule's targets.
 
-    moto refuses those two with an exception that its caller sees, ignores `Input`, and gives nothing to the
-    targets after a refused one. Everything else is left to moto, one target at a time. `start` starts the machine of an
-    ARN with an input.
+    moto refuses functions, machines and topics with an exception that its caller sees, ignores `Input` and `InputPath`,
+    gives nothing to the targets after a refused one, and sends to disabled rules, and all events to rules that have a
+    schedule and no pattern.
     """
-    if not rule.event_pattern.matches_event(event):
+    if rule.state != "ENABLED" or not rule.event_pattern.get_pattern() or not rule.event_pattern.matches_event(event):
         return
     targets = rule.targets
     for target in list(targets):
-        arn = str(target["Arn"])
-        service = arn.split(":")[2]
-        if service in ("lambda", "states"):
-            data = _target_input(target, event)
-            with contextlib.suppress(FunctionUnknownError):
-                if service == "lambda":
-                    desk.invoke(arn, data)
-                else:
-                    start(arn, compact(data))
+        if service_of(target) in SERVED:
+            with contextlib.suppress(NoInputError):
+                deliver(sender, target, target_input(target, event, rule.arn))
             continue
         rule.targets = [target]
         try:
@@ -52,27 +41,6 @@ def send_to_targets(
             continue
         finally:
             rule.targets = targets
-
-
-def _target_input(target: Mapping[str, Any], event: Any) -> Json:
-    """What a target gets: its constant Input, what InputPath or InputTransformer makes, else the event."""
-    if target.get("Input") is not None:
-        constant: Json = json.loads(target["Input"])
-        return constant
-    transformer = target.get("InputTransformer") or {}
-    if transformer.get("InputTemplate"):
-        events = importlib.import_module("moto.events.models")
-        made = events.EventTemplateParser.parse(
-            input_template=transformer["InputTemplate"],
-            input_paths_map=transformer.get("InputPathsMap", {}),
-            event=event,
-        )
-        transformed: Json = json.loads(made) if isinstance(made, str) else made
-        return transformed
-    whole: Json = json.loads(json.dumps(event, default=str))
-    for part in str(target.get("InputPath") or "$").split(".")[1:]:
-        whole = whole.get(part) if isinstance(whole, dict) else None
-    return whole
 
 
 def publish_status(execution: Execution, account: str, region: str, event_id: str) -> None:
@@ -91,10 +59,11 @@ def publish_status(execution: Execution, account: str, region: str, event_id: st
         "status": str(execution.status),
         "startDate": round(execution.started.timestamp() * 1000),
         "stopDate": round(ended.timestamp() * 1000) if ended else None,
-        "input": compact(execution.input),
-        "inputDetails": {"included": True},
-        "output": execution.output_text,
-        "outputDetails": {"included": True} if execution.output_text is not None else None,
+        **_data(compact(execution.input), execution.output_text),
+        "stateMachineVersionArn": None,
+        "stateMachineAliasArn": None,
+        "redriveCount": execution.redrive_count,
+        "redriveDate": round(execution.redriven.timestamp() * 1000) if execution.redriven else None,
         "error": execution.error,
         "cause": execution.cause,
     }
@@ -114,3 +83,16 @@ def publish_status(execution: Execution, account: str, region: str, event_id: st
     backend = events.events_backends[account][region]
     for rule in list(backend.describe_event_bus("default").rules.values()):
         rule.send_to_targets(dict(event))
+
+
+def _data(given: str, output: str | None) -> dict[str, Value]:
+    """Input and output, without what is too long for an event: the output first (documented)."""
+    of_output = len(json.dumps(output)) if output is not None else 0
+    output_fits = of_output <= _DATA_BYTES
+    input_fits = len(json.dumps(given)) + (of_output if output_fits else 0) <= _DATA_BYTES
+    return {
+        "input": given if input_fits else None,
+        "inputDetails": {"included": input_fits},
+        "output": output if output_fits else None,
+        "outputDetails": {"included": output_fits} if output is not None else None,
+    }

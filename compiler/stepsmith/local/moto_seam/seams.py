@@ -13,9 +13,11 @@ from typing import Any, Final
 import boto3  # type: ignore[import-untyped]
 from botocore.handlers import BUILTIN_HANDLERS  # type: ignore[import-untyped]
 
+from stepsmith.local.moto_seam import dynamodb
 from stepsmith.local.moto_seam.desk import Desk
 from stepsmith.local.moto_seam.events import send_to_targets
 from stepsmith.local.moto_seam.functions import invoke_function
+from stepsmith.local.moto_seam.schedules import Schedules
 from stepsmith.local.moto_seam.states import REPLACEMENTS, StatesBackend
 
 
@@ -32,6 +34,56 @@ class Seam:
 
 
 _API: Final = "moto.stepfunctions.responses"
+_TABLES: Final = "moto.dynamodb.models"
+_TABLE: Final = "moto.dynamodb.models.table"
+_QUERY: Final = (
+    "self",
+    "hash_key",
+    "range_comparison",
+    "range_objs",
+    "limit",
+    "exclusive_start_key",
+    "scan_index_forward",
+    "projection_expressions",
+    "index_name",
+    "consistent_read",
+    "filter_expression",
+    "hash_key_conditions",
+    "range_key_conditions",
+    "filter_kwargs",
+)
+_PUT: Final = (
+    "self",
+    "table_name",
+    "item_attrs",
+    "expected",
+    "condition_expression",
+    "expression_attribute_names",
+    "expression_attribute_values",
+    "overwrite",
+    "return_values_on_condition_check_failure",
+)
+_UPDATE: Final = (
+    "self",
+    "table_name",
+    "key",
+    "update_expression",
+    "expression_attribute_names",
+    "expression_attribute_values",
+    "attribute_updates",
+    "expected",
+    "condition_expression",
+    "return_values_on_condition_check_failure",
+)
+_DELETE: Final = (
+    "self",
+    "table_name",
+    "key",
+    "expression_attribute_names",
+    "expression_attribute_values",
+    "condition_expression",
+    "return_values_on_condition_check_failure",
+)
 SEAMS: Final = (
     Seam(
         _API, "", "get_backend", "our engine instead of moto's interpreter or its canned answers", ("account", "region")
@@ -47,6 +99,7 @@ SEAMS: Final = (
     Seam(_API, "StepFunctionResponse", "get_execution_history", "paging, order and includeExecutionData are ignored"),
     Seam(_API, "StepFunctionResponse", "stop_execution", "error and cause are dropped"),
     Seam(_API, "StepFunctionResponse", "send_task_failure", "the cause is dropped"),
+    Seam(_API, "StepFunctionResponse", "list_executions", "no stopDate after a timeout, no children of a map run"),
     Seam(_API, "StepFunctionResponse", "redrive_execution", "not there", None),
     Seam(_API, "StepFunctionResponse", "start_sync_execution", "not there", None),
     Seam(_API, "StepFunctionResponse", "validate_state_machine_definition", "not there", None),
@@ -61,12 +114,28 @@ SEAMS: Final = (
         "moto.events.models",
         "Rule",
         "send_to_targets",
-        "no Lambda or Step Functions targets, Input is ignored",
+        "no Lambda, Step Functions or SNS targets, no Input; rules that are disabled or have no pattern match",
         ("self", "original_event", "transform_input"),
     ),
+    Seam(
+        _TABLES,
+        "DynamoDBBackend",
+        "transact_write_items",
+        "a cancelled one loses others' writes",
+        ("self", "transact_items"),
+    ),
+    Seam(_TABLE, "Table", "__deepcopy__", "a transaction copies the whole table", None),
+    Seam(_TABLE, "Table", "query", "walks and sorts the whole table", _QUERY),
+    Seam(_TABLES, "DynamoDBBackend", "put_item", "a condition and its write are two", _PUT),
+    Seam(_TABLES, "DynamoDBBackend", "update_item", "the same", _UPDATE),
+    Seam(_TABLES, "DynamoDBBackend", "delete_item", "the same", _DELETE),
 )
 _REGIONS: Final = "moto.core.base_backend"
-_BY_SERVICE: Final = {"lambda": "moto.awslambda.models", "events": "moto.events.models"}
+_BY_SERVICE: Final = {
+    "lambda": ("moto.awslambda.models",),
+    "events": ("moto.events.models",),
+    "dynamodb": (_TABLES, _TABLE),
+}
 """Modules that are patched when their service is first called: importing them costs time that most runs need not
 spend."""
 
@@ -77,8 +146,12 @@ class Installed:
 
     desk: Desk
     backends: dict[tuple[str, str], StatesBackend] = field(default_factory=dict)
+    schedules: Schedules = field(init=False)
     _undo: list[Callable[[], None]] = field(default_factory=list)
     _called: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.schedules = Schedules(self)
 
     def backend(self, account: str, region: str) -> StatesBackend:
         key = (account, region)
@@ -92,9 +165,13 @@ class Installed:
         if service in self._called:
             return
         self._called.add(service)
-        if service in _BY_SERVICE:
-            self.patch(_BY_SERVICE[service])
+        for module in _BY_SERVICE.get(service, ()):
+            self.patch(module)
         self.desk.first_call(service)
+
+    def after_call(self, service: str, operation: str) -> None:
+        """A request to `service` has been answered."""
+        self.schedules.after_call(service, operation)
 
     def patch(self, module: str) -> None:
         """Puts the replacements of a module in place."""
@@ -133,13 +210,15 @@ class Installed:
         if name == "send_to_targets":
 
             def send(rule: Any, original_event: Any, transform_input: bool = True) -> None:
-                send_to_targets(desk, self._start, original, rule, original_event, transform_input)
+                send_to_targets(self, original, rule, original_event, transform_input)
 
             return send
+        if name in dynamodb.REPLACEMENTS:
+            return dynamodb.REPLACEMENTS[name](original)
         return REPLACEMENTS[name]
 
-    def _start(self, arn: str, text: str) -> object:
-        """Starts the machine of that ARN."""
+    def start_machine(self, arn: str, text: str) -> object:
+        """Starts the machine, version or alias of that ARN."""
         region, account = arn.split(":")[3:5]
         return self.backend(account, region).start_execution(arn, None, text)
 
@@ -171,4 +250,10 @@ def _before_call(model: Any, **_: object) -> None:
         _installed.before_call(str(model.service_model.service_name))
 
 
+def _after_call(model: Any, **_: object) -> None:
+    if _installed is not None:
+        _installed.after_call(str(model.service_model.service_name), str(model.name))
+
+
 BUILTIN_HANDLERS.append(("before-call", _before_call))
+BUILTIN_HANDLERS.append(("after-call", _after_call))

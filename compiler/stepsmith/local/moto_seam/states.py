@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from stepsmith.engine import (
     read_machine,
     validate,
 )
+from stepsmith.engine.limits import DATA_BYTES
 from stepsmith.local.moto_seam.desk import Desk
 from stepsmith.local.services import compact
 
@@ -48,6 +49,18 @@ class InvalidTokenError(AWSError):
 
 class NotRedrivableError(AWSError):
     TYPE = "ExecutionNotRedrivable"
+
+
+class InvalidPageTokenError(AWSError):
+    TYPE = "InvalidToken"
+
+
+class WrongTypeError(AWSError):
+    TYPE = "StateMachineTypeNotSupported"
+
+
+class TooLongError(AWSError):
+    TYPE = "ValidationException"
 
 
 class LocalExecution:
@@ -106,6 +119,11 @@ class StatesBackend(StepFunctionBackend):
         """Starts the version that an alias routes to, too. moto knows no alias here."""
         if name:
             self._validate_name(name)
+        if len(execution_input.encode()) > DATA_BYTES:
+            raise TooLongError(
+                "1 validation error detected: Value at 'input' failed to satisfy constraint: "
+                f"Member must have length less than or equal to {DATA_BYTES}"
+            )
         machine = self._machine(state_machine_arn)
         owner = self.describe_state_machine(getattr(machine, "source_arn", machine.arn))
         known = owner._handle_name_input_idempotency(name, execution_input) if name else None
@@ -170,6 +188,17 @@ def _answered(answer: Callable[[], None]) -> None:
         raise InvalidTokenError(str(error)) from None
 
 
+_LISTED: Final = (
+    "executionArn",
+    "stateMachineArn",
+    "name",
+    "status",
+    "startDate",
+    "stopDate",
+    "redriveCount",
+    "redriveDate",
+)
+
 # What moto's responses for Step Functions leave out. Each function stands in for the method of its name.
 
 
@@ -210,12 +239,54 @@ def get_execution_history(self: Any) -> ActionResult:
     events = execution.history(include_data=include is not False)
     if self._get_param("reverseOrder"):
         events.reverse()
+    return ActionResult(_page(self, "events", events))
+
+
+def _page(self: Any, name: str, items: Sequence[object]) -> dict[str, object]:
+    """The part of a list that a request asks for; 100 where it does not say (documented)."""
     size = int(self._get_param("maxResults") or 100)
-    start = int(self._get_param("nextToken") or 0)
-    page: dict[str, object] = {"events": events[start : start + size]}
-    if start + size < len(events):
+    token = str(self._get_param("nextToken") or 0)
+    if not token.isdigit():
+        raise InvalidPageTokenError(f"Invalid Token: '{token}'")
+    start = int(token)
+    page: dict[str, object] = {name: list(items[start : start + size])}
+    if start + size < len(items):
         page["nextToken"] = str(start + size)
-    return ActionResult(page)
+    return page
+
+
+def list_executions(self: Any) -> ActionResult:
+    backend, status, redriven = (
+        self.stepfunction_backend,
+        self._get_param("statusFilter"),
+        self._get_param("redriveFilter"),
+    )
+    map_run = self._get_param("mapRunArn")
+    if map_run:
+        found = list(_children(backend, map_run))
+    else:
+        machine = backend.describe_state_machine(self._get_param("stateMachineArn"))
+        found = list(machine.executions)
+    shown = [
+        {name: value for name, value in _description(item).items() if name in _LISTED}
+        for item in sorted(found, key=lambda item: item.start_date, reverse=True)
+    ]
+    if status:
+        shown = [item for item in shown if item["status"] == status]
+    if redriven:
+        shown = [item for item in shown if bool(item.get("redriveCount")) == (redriven == "REDRIVEN")]
+    return ActionResult(_page(self, "executions", shown))
+
+
+def _children(backend: StatesBackend, map_run: str) -> Iterator[LocalExecution]:
+    """The executions of a distributed Map's run."""
+    for machine in backend.state_machines:
+        for execution in machine.executions:
+            if not isinstance(execution, LocalExecution):
+                continue
+            for child in execution.engine.children:
+                if child.map_run_arn == map_run:
+                    yield LocalExecution(child, compact(child.input))
 
 
 def stop_execution(self: Any) -> ActionResult:
@@ -231,6 +302,8 @@ def stop_execution(self: Any) -> ActionResult:
 
 def redrive_execution(self: Any) -> ActionResult:
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    if not isinstance(execution, LocalExecution):
+        raise NotRedrivableError("a machine in JSONPath mode cannot be redriven in a local run")
     try:
         self.stepfunction_backend.desk.redrive(execution.engine)
     except ExecutionNotRedrivable as error:
@@ -241,7 +314,12 @@ def redrive_execution(self: Any) -> ActionResult:
 def start_sync_execution(self: Any) -> ActionResult:
     backend = self.stepfunction_backend
     text = self._get_param("input") or "{}"
-    execution = backend.start_execution(self._get_param("stateMachineArn"), self._get_param("name"), text)
+    arn = self._get_param("stateMachineArn")
+    if backend._machine(arn).type != "EXPRESS":
+        raise WrongTypeError("This operation is not supported by this type of state machine")
+    execution = backend.start_execution(arn, self._get_param("name"), text)
+    if not isinstance(execution, LocalExecution):
+        raise WrongTypeError("a machine in JSONPath mode cannot be started synchronously in a local run")
     backend.desk.drive(execution.engine)
     described = _description(execution)
     for name in ("redriveCount", "redriveDate"):
@@ -289,6 +367,7 @@ REPLACEMENTS: Final[Mapping[str, Callable[[Any], ActionResult]]] = {
     for function in (
         describe_execution,
         get_execution_history,
+        list_executions,
         stop_execution,
         redrive_execution,
         start_sync_execution,
