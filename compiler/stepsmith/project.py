@@ -91,6 +91,11 @@ class Project:
     def catalog_file(self) -> Path:
         return self.functions_folder / "catalog.json"
 
+    @property
+    def action_page(self) -> Path:
+        """The reference of the project's actions, kept where the project has a folder for documents."""
+        return self.root / "docs" / "actions.md"
+
     def workflow_files(self) -> tuple[Path, ...]:
         """The project's workflows, by file name."""
         return workflow_files_in(self.workflows_folder)

@@ -29,8 +29,8 @@ INTRODUCTION: Final = """\
 
 What the commands say of a workflow. Each diagnostic has a place, a severity, a message of what is wrong, its slug in
 brackets, and behind the marks what to write instead. An *error* keeps the workflow from compiling; a *warning* and
-a *hint* do not. `stepsmith check` reports all problems of all files in one run; `--format json`, `github` and `sarif` are for
-programs.
+a *hint* do not. `stepsmith check` reports all problems of all files in one run; `--format json`, `github` and `sarif`
+are for programs.
 
 This page is written by `python -m tests.project.diagnostics_page`; a test holds it to the compiler.
 """

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from stepsmith.catalog import ActionCatalog, read_catalog
+from stepsmith.cli.action_page import action_page
 from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.cli.workflows import compile_file, here_project, load_catalog, report, sources_of
