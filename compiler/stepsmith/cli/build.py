@@ -74,6 +74,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     diagnostics = [diagnostic for item in compiled for diagnostic in item.diagnostics]
     sources = sources_of(*compiled)
     edits = [catalogue] if catalogue else []
+    if project.has_own_functions and project.action_page.parent.is_dir():
+        edits.append(Edit(project.action_page, _text_of(project.action_page), action_page(catalog)))
     if not _has_errors(diagnostics):
         edits += _definitions(project, compiled)
         if project.template.is_file():
