@@ -410,7 +410,7 @@ class Generator:
             f"{step}.status is defined",
             f"{step}.error is defined",
             f"{variable} is defined",
-            f"{variable} | default(0) == 1",
+            f"{variable} | default(0) == 2",
             f"{variable}",
             *([f"{place.loops[-1][0]} == 'a'", f"{place.loops[-1][1]} == 1"] if place.loops else []),
             "error.type == 'Mine'",

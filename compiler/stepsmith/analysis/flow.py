@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
@@ -61,6 +61,8 @@ from stepsmith.model.steps import (
     SwitchStep,
     TryStep,
     WaitStep,
+    handlers_of,
+    inner_blocks,
     walk,
 )
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
@@ -127,7 +129,7 @@ class _Walk:
     def analysis(self) -> Analysis:
         end = self._block(self._workflow.steps, Point())
         if self._workflow.finally_steps:
-            end = self._finally(self._workflow.finally_steps, Point(), end)
+            end = self._finally(self._workflow.finally_steps, self._workflow.steps, Point(), end)
         if self._workflow.output is not None:
             self._uses.append(Use(UseKind.RESULT, self._workflow.output, None, end, None))
         reads = self._reads()
@@ -373,7 +375,7 @@ class _Walk:
 
     def _try(self, step: TryStep, point: Point) -> Point:
         end = self._block(step.steps, point)
-        at_failure = replace(_anywhere(point, end), failed=point.failed, dead=False)
+        at_failure = replace(_anywhere(point, end, step.steps), failed=point.failed, dead=False)
         self._lasts[step.id] = _last(step.steps, end)
         self._outputs[step.id] = self._results[step.id] = self._last_type(step.steps)
         output = _last_fact(step.steps, end)
@@ -381,11 +383,13 @@ class _Walk:
         after = replace(self._handled(step, step.catch, after, at_failure), proven=point.proven)
         if not step.finally_steps:
             return after
-        return self._finally(step.finally_steps, at_failure, after)
+        handlers = tuple(inner for handler in step.catch for inner in handler.steps)
+        return self._finally(step.finally_steps, handlers, at_failure, after)
 
-    def _finally(self, block: Block, at_failure: Point, after: Point) -> Point:
-        """What is known after a `finally` block, which runs after a failure too; what follows it does not."""
-        before = replace(_anywhere(at_failure, after), proven=frozenset(), dead=False)
+    def _finally(self, block: Block, body: Block, at_failure: Point, after: Point) -> Point:
+        """What is known after a `finally` block, which runs after a failure too; what follows it does not. Since the
+        point `at_failure`, something in `body` may have failed."""
+        before = replace(_anywhere(at_failure, after, body), proven=frozenset(), dead=False)
         inside = self._block(block, before)
         ran = {inner.id: inside.steps[inner.id] for inner in walk(block) if inner.id in inside.steps}
         changed = inside.variables.since(after.variables)
@@ -526,9 +530,33 @@ def _with_variables_of(point: Point, end: Point) -> Point:
     return replace(point, variables=end.variables)
 
 
-def _anywhere(before: Point, end: Point) -> Point:
-    """What is known when a block failed somewhere between `before` and `end`."""
-    return before.merge(replace(end, dead=False))
+def _anywhere(before: Point, end: Point, block: Block) -> Point:
+    """What is known when `block` failed somewhere between `before` and `end`: any step of it may have failed."""
+    merged = before.merge(replace(end, dead=False))
+    failed: dict[str, StepFact] = {}
+    for step in _in_sequence(block):
+        fact = merged.steps.get(step.id)
+        there = fact is not None and fact.status.presence is not Presence.NEVER
+        status = fact.status if fact is not None and there else maybe(_unrun(step))
+        output = fact.output if fact is not None else never(_unrun(step))
+        failed[step.id] = StepFact(output, status, maybe(f"step '{step.id}' may not have failed"))
+    return replace(merged, steps=merged.steps.having(failed))
+
+
+def _in_sequence(block: Block) -> Iterator[Step]:
+    """The steps of `block` and of the blocks inside it, without those of branches and loops: they are lost when these
+    fail."""
+    for step in block:
+        yield step
+        if not isinstance(step, ParallelStep | ForEachStep | RepeatStep):
+            for inner in inner_blocks(step):
+                yield from _in_sequence(inner)
+        for handler in handlers_of(step):
+            yield from _in_sequence(handler.steps)
+
+
+def _unrun(step: Step) -> str:
+    return f"step '{step.id}' may not have run"
 
 
 def _skipped(step: Step) -> str:
