@@ -117,6 +117,7 @@ def test_build_writes_what_follows_and_then_nothing_more(project: Project, call:
     assert first.status == 0, first.err
     assert first.lines == [
         "unchanged  functions/catalog.json",
+        "written    workflows/workflow.schema.json",
         "written    workflows/asl/greeting.asl.json",
         "written    workflows/asl/greeting.map.json",
         "written    template.yaml",

@@ -20,6 +20,7 @@ from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.cli.workflows import compile_file, here_project, load_catalog, report, sources_of
 from stepsmith.diagnostics import Diagnostic, Severity
+from stepsmith.editor.workflow_schema import FILE_NAME, schema_text
 from stepsmith.pipeline import Compilation
 from stepsmith.project import Project, ProjectError, write_atomically
 from stepsmith.source import SourceFile
@@ -74,6 +75,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     diagnostics = [diagnostic for item in compiled for diagnostic in item.diagnostics]
     sources = sources_of(*compiled)
     edits = [catalogue] if catalogue else []
+    if project.workflows_folder.is_dir():
+        edits.append(_schema(project, catalog))
     if project.has_own_functions and project.action_page.parent.is_dir():
         edits.append(Edit(project.action_page, _text_of(project.action_page), action_page(catalog)))
     if not _has_errors(diagnostics):
@@ -107,6 +110,12 @@ def _catalogue_edit(project: Project) -> Edit | None:
         return Edit(project.catalog_file, before, project.catalog_text(digests))
     except ProjectError as error:
         raise CommandError(error.message, help=error.help, status=Exit.PROBLEMS) from error
+
+
+def _schema(project: Project, catalog: ActionCatalog) -> Edit:
+    """What editors are told of the workflows that stand beside it."""
+    path = project.workflows_folder / FILE_NAME
+    return Edit(path, _text_of(path), schema_text(catalog))
 
 
 def _definitions(project: Project, compiled: list[Compilation]) -> list[Edit]:

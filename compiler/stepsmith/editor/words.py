@@ -1,0 +1,100 @@
+"""What each key of the language is for, in the words that an editor shows beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+WORKFLOW: Final[Mapping[str, str]] = {
+    "name": "The workflow's name, and its state machine's: lower-case letters, digits and -.",
+    "description": "What the workflow is for.",
+    "version": "The workflow's version, shown in the history.",
+    "type": "standard (default), or express: short and cheap, without waiting for people or other workflows.",
+    "input": "What the workflow is started with: a JSON Schema per property, required unless it has a default or "
+    "`required: false`. Anything else is refused.",
+    "triggers": "What starts the workflow besides people: events, schedules, HTTP requests.",
+    "timeout": "How long a run may take.",
+    "retry": "How steps are retried that say nothing of it themselves.",
+    "on_failure": "What follows the failure of a step that says nothing of it itself.",
+    "steps": "What is done, from top to bottom.",
+    "output": "The run's output: data in which any text may hold {{ … }}. Left out it is null.",
+    "finally": "Steps that run last whatever happened.",
+}
+VERBS: Final[Mapping[str, str]] = {
+    "action": "Runs an action of the project as a Lambda function.",
+    "aws": "Calls an AWS service directly, without Lambda: SERVICE:OPERATION, with .sync to wait for the job's end or "
+    ".waitForTaskToken to wait for an answer.",
+    "workflow": "Runs another workflow of the project. Its output is the step's.",
+    "set": "Sets variables, read as vars.NAME.",
+    "switch": "Takes the first case whose `if` is true; with no match and no `else` the workflow goes on.",
+    "wait": "Pauses for a duration, or until a time.",
+    "stop": "Ends the run successfully.",
+    "fail": "Raises an error.",
+    "repeat": "Runs steps again and again, until a condition holds or while it does.",
+    "parallel": "Runs branches at once and waits for all of them.",
+    "for_each": "Runs steps once per item of a list.",
+    "try": "Runs steps with handlers for their failures (`catch`) and steps that run last (`finally`).",
+}
+SETTINGS: Final[Mapping[str, str]] = {
+    "params": "What it is called with: data in which any text may hold {{ … }}.",
+    "wait": "Whether to wait for the end of the other workflow (default: true).",
+    "catch": "Handlers for failures inside the block; the first that matches is taken.",
+    "finally": "Steps that run after the block, whatever happened in it.",
+}
+MODIFIERS: Final[Mapping[str, str]] = {
+    "id": "The step's name in expressions (steps.ID.output), in the history and in the state machine. Unique in the "
+    "file; left out it is made of the step's name or verb.",
+    "name": "A title for people.",
+    "description": "What the step is for.",
+    "if": "The step is skipped unless this holds; then its output is missing.",
+    "timeout": "How long the step may take, a single attempt of it.",
+    "heartbeat": "How long the step may be silent.",
+    "retry": "How often and how fast the step is tried again: a number, a mapping or a list of mappings.",
+    "on_failure": "What follows when the step has failed for good: fail (default), continue, or handlers.",
+    "output": "Reshapes the step's result, which stands here as `output`.",
+}
+RETRY: Final[Mapping[str, str]] = {
+    "max_retries": "How often it is tried again (default: 3).",
+    "delay": "Before the first retry (default: 1s).",
+    "backoff": "By what the delay grows each time (default: 2).",
+    "max_delay": "The longest delay.",
+    "jitter": "full (default): each delay is a random part of it, so that many do not come back at once.",
+    "on": "Only these errors (default: all but those of expressions).",
+}
+HANDLER: Final[Mapping[str, str]] = {
+    "errors": "The errors that it is for; left out, all of them.",
+    "steps": "What is done about it; error.type, error.message and error.step can be read here.",
+    "then": "What follows: fail (default) or continue.",
+}
+FOR_EACH: Final[Mapping[str, str]] = {
+    "in": "The list.",
+    "as": "What an item is called in the steps (default: item).",
+    "index_as": "What the item's number is called, from 0.",
+    "concurrency": "How many items are worked on at once (default: 1).",
+    "tolerate": "How many items may fail: a number, or a text such as '10%'.",
+    "mode": "inline (default), or distributed: each item is a run of its own, for thousands to millions.",
+    "results": "The s3:// URI under which a distributed loop writes its results.",
+    "steps": "What is done with each item; its output is that of the last step.",
+}
+REPEAT: Final[Mapping[str, str]] = {
+    "until": "Tested after each round.",
+    "while": "Tested before each round.",
+    "max": "The most rounds (default: 100); past them the step fails with RepeatExhausted.",
+    "delay": "Between two rounds.",
+    "steps": "What is done in each round.",
+}
+TRIGGERS: Final[Mapping[str, str]] = {
+    "event": "An EventBridge pattern: the workflow starts for each event that matches.",
+    "schedule": "rate(1 day), cron(0 8 * * ? *) or at(2027-01-31T08:00:00).",
+    "timezone": "Of the schedule, such as Europe/Berlin (default: UTC).",
+    "api": "METHOD /path: the request's body is the input.",
+    "input": "How the input is made; event.… can be read where an event starts the workflow.",
+}
+KEYWORDS: Final[Mapping[str, str]] = {
+    "required": "false: the property may be left out. A list: which properties of the object must be there.",
+    "default": "What stands in when the property is left out.",
+    "type": "What the value is.",
+    "enum": "The only values that are allowed.",
+    "pattern": "A regular expression that the text must match.",
+    "description": "What the property is for.",
+}
