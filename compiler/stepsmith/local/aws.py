@@ -11,14 +11,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Any, Final
 
 import boto3  # type: ignore[import-untyped]
-import botocore.loaders  # type: ignore[import-untyped]
 import botocore.session  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from moto import mock_aws
@@ -36,6 +34,7 @@ from stepsmith.engine import (
     VirtualClock,
 )
 from stepsmith.local import moto_seam
+from stepsmith.local.data_files import data_loader
 from stepsmith.local.functions import ACCOUNT, REGION, LocalFunctions
 from stepsmith.local.handlers import Answer
 from stepsmith.local.recording import HandlerClock, MemoryHistory
@@ -237,13 +236,8 @@ class _NoJitter(Random):
 def _session() -> Any:
     """A botocore session of its own, which shares with others only what it has read of botocore's data files."""
     session = botocore.session.Session()
-    session.register_component("data_loader", _data_loader())
+    session.register_component("data_loader", data_loader())
     return session
-
-
-@lru_cache(maxsize=1)
-def _data_loader() -> Any:
-    return botocore.loaders.create_loader()
 
 
 def _restore(variables: Mapping[str, str | None]) -> None:

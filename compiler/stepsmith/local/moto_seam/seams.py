@@ -13,6 +13,7 @@ from typing import Any, Final
 import boto3  # type: ignore[import-untyped]
 from botocore.handlers import BUILTIN_HANDLERS  # type: ignore[import-untyped]
 
+from stepsmith.local.data_files import services_by_folder
 from stepsmith.local.moto_seam import dynamodb
 from stepsmith.local.moto_seam.desk import Desk
 from stepsmith.local.moto_seam.events import send_to_targets
@@ -95,6 +96,14 @@ SEAMS: Final = (
         "a session of its own, which reads all of botocore's endpoints once more",
         ("cls",),
     ),
+    Seam("moto.core.loaders", "Loader", "list_available_services", "looks into the folder of every service", None),
+    Seam(
+        "moto.core.authorization",
+        "ActionAuthenticatorMixin",
+        "_authenticate_and_authorize_normal_action",
+        "imports IAM, S3 and STS for a check that is off",
+        ("self", "resource"),
+    ),
     Seam(_API, "StepFunctionResponse", "describe_execution", "no stopDate after a timeout, no redriveCount"),
     Seam(_API, "StepFunctionResponse", "get_execution_history", "paging, order and includeExecutionData are ignored"),
     Seam(_API, "StepFunctionResponse", "stop_execution", "error and cause are dropped"),
@@ -130,7 +139,7 @@ SEAMS: Final = (
     Seam(_TABLES, "DynamoDBBackend", "update_item", "the same", _UPDATE),
     Seam(_TABLES, "DynamoDBBackend", "delete_item", "the same", _DELETE),
 )
-_REGIONS: Final = "moto.core.base_backend"
+_CORE: Final = ("moto.core.base_backend", "moto.core.loaders", "moto.core.authorization")
 _BY_SERVICE: Final = {
     "lambda": ("moto.awslambda.models",),
     "events": ("moto.events.models",),
@@ -196,6 +205,10 @@ class Installed:
         desk = self.desk
         if name == "get_backend":
             return self.backend
+        if name == "list_available_services":
+            return services_by_folder
+        if name == "_authenticate_and_authorize_normal_action":
+            return lambda _, resource="*": None  # noqa: ARG005 - the signature is moto's
         if name == "get_session":
             return classmethod(lambda _: boto3.DEFAULT_SESSION or boto3.Session())
         if name == "invoke":
@@ -240,8 +253,8 @@ def install(desk: Desk) -> Installed:
     if _installed is not None:
         raise RuntimeError("another local AWS is running in this process")
     _installed = Installed(desk)
-    _installed.patch(_REGIONS)
-    _installed.patch(_API)
+    for module in (*_CORE, _API):
+        _installed.patch(module)
     return _installed
 
 
