@@ -6,15 +6,13 @@ from typing import Final
 
 from stepsmith.analysis.facts import Facet, Point
 from stepsmith.asl.names import machine_id
-from stepsmith.asl.states import Catcher, Origin, Role, TaskState
-from stepsmith.document import Json
+from stepsmith.asl.states import Catcher, TaskState
 from stepsmith.expressions import jsonata
-from stepsmith.expressions.scope import Binding
-from stepsmith.lowering.codes import UNREPEATABLE, Place
-from stepsmith.lowering.context import Context, or_null, without_output
+from stepsmith.lowering.context import Context, or_null
 from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import child_error, retriers
-from stepsmith.lowering.failing import catching, handled, lower_handlers, raise_error, raised_from
+from stepsmith.lowering.failing import raise_error, raised_from
+from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.input import STARTED_BY
 from stepsmith.model.steps import ChildStep
 
@@ -26,43 +24,26 @@ WAIT: Final = f"{START}.sync:2"
 def lower_child(context: Context, step: ChildStep, edge: Edge, point: Point) -> Edge:
     machine = machine_id(step.workflow)
     context.machines.add(machine)
-    own = lower_handlers(context, step, step.on_failure or (), without_output(edge, step), (step,))
-    caught = catching(context, step, own)
+    own = own_guards(context, step, edge)
     failed = _child_failed(context, step, own) if step.waits else ()
-    entry = context.entry(step.id)
-    result = _result(step)
-    output: Json = jsonata.field(result)
-    inline: str | None = result
-    if step.output is not None:
-        extra = {"output": Binding(type=context.analysis.results[step.id], code=result)}
-        output = context.write(step.output, point, entry, extra).json
-        inline = context.inline(step.output, point, entry, extra)
-    catch = (*failed, *caught.catchers)
-    place = Place(loops=entry.loops, must_be_total=bool(catch))
-    place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
-    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
-    given = context.write(step.params, point, entry).json
+    code = _result(step)
+    done = finish(context, step, edge, point, own, (jsonata.field(code), code), first=failed)
+    given = context.write(step.params, point, context.entry(step.id)).json
     assert isinstance(given, dict)
-    policy = step.retry or context.workflow.retry
     state = TaskState(
         name=step.id,
-        origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps, ways=caught.ways),
+        origin=done.origin,
         resource=WAIT if step.waits else START,
         arguments={
             "StateMachineArn": f"${{{machine}}}",
             "Input": {**given, STARTED_BY: "{% $states.context.Execution.Id %}"},
         },
         timeout=step.timeout,
-        retry=retriers(policy, context.catalog, transient=False),
-        catch=catch,
-        assign={
-            **context.entry_assign(step.id),
-            **context.unrun(handled(step)),
-            **context.record(step, {Facet.OUTPUT: output, Facet.STATUS: "succeeded"}),
-            **after.assign,
-        },
-        output=after.output if after.next is None else output,
-        next=after.next,
+        retry=retriers(step.retry or context.workflow.retry, context.catalog, transient=False),
+        catch=done.catch,
+        assign=done.assign,
+        output=done.output,
+        next=done.next,
     )
     return Edge(context.add(state))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stepsmith.analysis.facts import Facet, Point
 from stepsmith.asl.states import (
     Catcher,
@@ -18,13 +16,13 @@ from stepsmith.asl.states import (
 )
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
-from stepsmith.expressions.scope import Binding
 from stepsmith.lowering.choices import ways
-from stepsmith.lowering.codes import ENTRY, UNREPEATABLE, Place
-from stepsmith.lowering.context import Context, Guard, Number, without_output
+from stepsmith.lowering.codes import ENTRY
+from stepsmith.lowering.context import Context, Guard, Number
 from stepsmith.lowering.edges import Edge, PendingAssign
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import Raised, catching, handled, inside, lower_handlers, must_go, raise_error
+from stepsmith.lowering.failing import Raised, must_go, raise_error
+from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.model.steps import (
     ForEachStep,
     ParallelStep,
@@ -53,48 +51,27 @@ def joined(
     distributed: Distributed | None = None,
 ) -> Edge:
     """The state of a block that runs machines of its own and joins their results."""
-    own = lower_handlers(context, step, step.on_failure or (), without_output(edge, step), (step,))
-    caught = catching(context, step, own)
-    if distributed is not None:
-        caught = replace(caught, catchers=(too_many_failed(context, step, own), *caught.catchers))
-    entry = context.entry(step.id)
-    output, whole = result
-    inline: str | None = whole
-    if step.output is not None:
-        extra = {"output": Binding(type=context.analysis.results[step.id], code=whole)}
-        output = context.write(step.output, point, entry, extra).json
-        inline = context.inline(step.output, point, entry, extra)
-    place = Place(loops=entry.loops, must_be_total=bool(caught.catchers))
-    place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
-    place = place.passing(
-        (inner.id for inner in inside(step) if context.names.step(inner.id, context.frame.chain) in kept), UNREPEATABLE
-    )
+    own = own_guards(context, step, edge)
+    first = (too_many_failed(context, step, own),) if distributed is not None else ()
     tolerant = isinstance(step, ForEachStep) and (step.tolerate or step.tolerate_percent is not None)
     if isinstance(step, ForEachStep) and tolerant and distributed is None:
         edge = _tolerance(context, step, edge, own)
-    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
-    origin = Origin(Role.BLOCK, step.span, step.id, step.description, folded=after.steps, ways=caught.ways)
+    done = finish(context, step, edge, point, own, result, role=Role.BLOCK, first=first, kept=kept)
     retry = retriers(step.retry, context.catalog, transient=False)
-    assign = {
-        **context.entry_assign(step.id),
-        **context.unrun(handled(step)),
-        **kept,
-        **context.record(step, {Facet.OUTPUT: output, Facet.STATUS: "succeeded"}),
-        **after.assign,
-    }
-    shown = after.output if after.next is None else output
     state: ParallelState | MapState
     if isinstance(step, ParallelStep):
         state = ParallelState(
-            name=step.id, origin=origin, branches=machines, arguments={}, retry=retry,
-            catch=caught.catchers, assign=assign, output=shown, next=after.next,
+            name=step.id, origin=done.origin, branches=machines, arguments={}, retry=retry,
+            catch=done.catch, assign=done.assign, output=done.output, next=done.next,
         )  # fmt: skip
     else:
-        items = None if isinstance(step.items, S3Items) else context.write(step.items, point, entry).json
+        items = None
+        if not isinstance(step.items, S3Items):
+            items = context.write(step.items, point, context.entry(step.id)).json
         state = MapState(
-            name=step.id, origin=origin, items=items, selector=selector, processor=machines[0],
-            concurrency=step.concurrency, retry=retry, catch=caught.catchers,
-            assign=assign, output=shown, next=after.next, distributed=distributed,
+            name=step.id, origin=done.origin, items=items, selector=selector, processor=machines[0],
+            concurrency=step.concurrency, retry=retry, catch=done.catch, assign=done.assign,
+            output=done.output, next=done.next, distributed=distributed,
         )  # fmt: skip
     return Edge(context.add(state))
 

@@ -19,17 +19,17 @@ from stepsmith.asl.states import (
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.jsonata import Code
-from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template
 from stepsmith.lowering.aws import lower_aws
 from stepsmith.lowering.blocks import lower_repeat, lower_switch, lower_try
 from stepsmith.lowering.children import lower_child
 from stepsmith.lowering.choices import markers, ways
-from stepsmith.lowering.codes import ENTRY, UNREPEATABLE, Place
+from stepsmith.lowering.codes import ENTRY, Place
 from stepsmith.lowering.context import Context, LoweringError, without_output
 from stepsmith.lowering.edges import Edge, PendingSet
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import Raised, catching, handled, inside, lower_handlers, must_go, raise_error
+from stepsmith.lowering.failing import Raised, inside, must_go, raise_error
+from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.loops import lower_for_each, lower_parallel
 from stepsmith.lowering.params import lower_params
 from stepsmith.model.steps import (
@@ -128,38 +128,23 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
     if signature is None:
         raise LoweringError(f"{step.span}: the unknown action {step.action} passed the checks")
     context.functions.add(signature.function_id)
-    own = lower_handlers(context, step, step.on_failure or (), without_output(edge, step), (step,))
-    caught = catching(context, step, own)
-    entry = context.entry(step.id)
-    output: Json = jsonata.field(RESULT)
-    inline: str | None = RESULT
-    if step.output is not None:
-        extra = {"output": Binding(type=context.analysis.results[step.id], code=RESULT)}
-        output = context.write(step.output, point, entry, extra).json
-        inline = context.inline(step.output, point, entry, extra)
-    place = Place(loops=entry.loops, must_be_total=bool(caught.catchers))
-    place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
-    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
+    own = own_guards(context, step, edge)
+    done = finish(context, step, edge, point, own, (jsonata.field(RESULT), RESULT))
     state = TaskState(
         name=step.id,
-        origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps, ways=caught.ways),
+        origin=done.origin,
         resource=LAMBDA_INVOKE,
         arguments={
             "FunctionName": f"${{{signature.function_id}}}",
-            "Payload": _payload(context, step, point, entry),
+            "Payload": _payload(context, step, point, context.entry(step.id)),
         },
         timeout=step.timeout,
         heartbeat=step.heartbeat,
         retry=retriers(step.retry or context.workflow.retry, context.catalog),
-        catch=caught.catchers,
-        assign={
-            **context.entry_assign(step.id),
-            **context.unrun(handled(step)),
-            **context.record(step, {Facet.OUTPUT: output, Facet.STATUS: "succeeded"}),
-            **after.assign,
-        },
-        output=after.output if after.next is None else output,
-        next=after.next,
+        catch=done.catch,
+        assign=done.assign,
+        output=done.output,
+        next=done.next,
     )
     return Edge(context.add(state))
 
