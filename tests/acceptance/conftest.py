@@ -233,13 +233,15 @@ class Desk:
 
 @pytest.fixture(scope="session")
 def own_functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our functions, with a user's own actions among them and their catalogue."""
+    """Our functions, with actions and a script of the user's own among them, and their catalogue."""
     folder = tmp_path_factory.mktemp("acceptance") / "functions"
     package = folder / "stepsmith_functions"
     shutil.copytree(ROOT / "functions" / "stepsmith_functions", package, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in OWN_ACTIONS.items():
         source = f'"""An action of the user\'s own."""\n{dedent(HEAD)}\n{dedent(text)}'
         (package / "actions" / f"{name}.py").write_text(source)
+    (folder / "scripts").mkdir()
+    (folder / "scripts" / "show.sh").write_text("#!/bin/sh\nprintf '%s' \"$1\"\n")
     with process_as_before():
         (folder / "catalog.json").write_text(Project(folder.parent).catalog_text())
     return folder
