@@ -17,7 +17,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.translate import Translation, translate, translate_condition
-from stepsmith.lowering.codes import ENTRY, UNREPEATABLE, CannotFold, Captures, Place, PlaceCodes
+from stepsmith.lowering.codes import ENTRY, LONGEST_INLINE, UNREPEATABLE, CannotFold, Captures, Place, PlaceCodes
 from stepsmith.lowering.edges import Edge, End, Folded, Pending, PendingAssign, PendingBlock, PendingSet
 from stepsmith.lowering.names import Chain, Names
 from stepsmith.model.steps import Block, ForEachStep, Step
@@ -218,7 +218,12 @@ class Context:
             case Templated():
                 translation = self.translated(value.template, point, place, extra)
                 return translation.code if translation.total else None
-            case ObjectValue() | ListValue():
+            case ObjectValue():
+                parts = [(item.key, self.inline(item.value, point, place, extra)) for item in value.fields]
+                pairs = [(jsonata.constant(key), jsonata.verbatim(code)) for key, code in parts if code is not None]
+                made = jsonata.obj(pairs).text
+                return made if len(pairs) == len(parts) and len(made) <= LONGEST_INLINE else None
+            case ListValue():
                 return None
 
     # -- edges ------------------------------------------------------------------------------------
