@@ -2,8 +2,8 @@
 
 A YAML block that is a whole workflow, or in the references of the language and the actions a list of steps or some keys
 of a workflow, must check without an error, or with the one of a comment `<!-- rejected: SLUG -->` above it; with
-`<!-- catalogue: golden -->` it is checked with the small catalogue of the golden cases. A console block shows commands on
-the workflows of its page that have a comment `<!-- file: PATH -->`; what varies from run to run is not compared.
+`<!-- catalogue: golden -->` it is checked with the small catalogue of the golden cases. A console block shows commands
+on the workflows of its page that have a comment `<!-- file: PATH -->`; what varies from run to run is not compared.
 """
 
 from __future__ import annotations
