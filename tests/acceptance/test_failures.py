@@ -184,7 +184,7 @@ def test_calls_and_blocks_can_be_retried_and_handled_like_actions(desk: Desk) ->
     desk.workflow("name: breaks\nsteps: [{id: inner, action: unsteady, params: {fails: 99}}]\n")
     kinds = {
         "action": "action: unsteady\n            params: {fails: 99}",
-        "aws": "aws: sqs:sendMessage\n            params: {QueueUrl: 'https://sqs.us-east-1.amazonaws.com/1/no', MessageBody: x}",
+        "aws": "aws: sqs:getQueueUrl\n            params: {QueueName: nothing}",
         "workflow": "workflow: breaks",
         "parallel": "parallel: {a: [{action: unsteady, params: {fails: 99}}], b: [{wait: 1}]}",
         "for_each": "for_each: {in: [1, 2], steps: [{action: unsteady, params: {fails: 99}}]}",
