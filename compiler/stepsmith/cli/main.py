@@ -49,6 +49,7 @@ COMMANDS: Final = (
     Command("runs", "list the runs of this project", "stepsmith.cli.runs"),
     Command("show", "show one run, step by step", "stepsmith.cli.show"),
     Command("actions", "list the actions, or explain one", "stepsmith.cli.actions"),
+    Command("new", "begin a workflow or an action", "stepsmith.cli.new"),
     Command("schema", "print the JSON Schema of workflows, for editors", "stepsmith.cli.schema"),
     Command("version", "print the version", "stepsmith.cli.version"),
 )
