@@ -73,6 +73,8 @@ class Origin:
     """Steps that have no state of their own and happen when this state ends."""
     ways: tuple[Way, ...] = ()
     """The same for each way out, where they differ."""
+    wraps: bool = False
+    """Its output is not the step's own but holds it under `output`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,8 @@ def _state(state: State, places: dict[str, _Place], rounds: dict[str, str]) -> J
         entry = _entry(place, origin.role)
     if state.name in rounds:
         entry["round_of"] = rounds[state.name]
+    if origin.wraps:
+        entry["wraps"] = True
     if origin.folded:
         entry["folded"] = list(origin.folded)
     if origin.ways:

@@ -11,7 +11,7 @@ from stepsmith.document import Json
 from stepsmith.expressions.scope import Binding
 from stepsmith.lowering.codes import UNREPEATABLE, Place
 from stepsmith.lowering.context import Context, Guard, without_output
-from stepsmith.lowering.edges import Edge
+from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.failing import catching, handled, inside, lower_handlers
 from stepsmith.model.steps import Step
 
@@ -62,8 +62,10 @@ def finish(
         brought = (inner.id for inner in inside(step) if context.names.step(inner.id, chain) in kept)
         place = place.passing(brought, UNREPEATABLE)
     after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
+    wraps = after.next is None and isinstance(edge.target, End) and bool(edge.target.keep or edge.target.wrap)
+    origin = Origin(role, step.span, step.id, step.description, folded=after.steps, ways=caught.ways, wraps=wraps)
     return Finish(
-        origin=Origin(role, step.span, step.id, step.description, folded=after.steps, ways=caught.ways),
+        origin=origin,
         catch=catch,
         assign={
             **context.entry_assign(step.id),

@@ -15,6 +15,7 @@ mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}}`. Keys of a state, al
               state's output tells two ways to one state apart. On another state: for its ways out by a Catch
     round_of  the path of a `repeat` block: entering this state begins its next round
     undoes    the path of the step that this one undoes
+    wraps     true: the state's output holds the step's under `output`, beside what else leaves a branch
     blocks    the paths of the blocks around it that no Map or Parallel stands for (`switch`, `try`, `repeat`),
               outermost first; where it is left out, the blocks that its path begins with
 
@@ -65,6 +66,7 @@ class Origin:
     round_of: str | None = None
     undoes: str | None = None
     blocks: tuple[str, ...] | None = None
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def _origin(entry: Mapping[str, Json]) -> Origin:
         round_of=_text(entry, "round_of"),
         undoes=_text(entry, "undoes"),
         blocks=_texts(blocks) if isinstance(blocks, Sequence) else None,
+        wraps=entry.get("wraps") is True,
     )
 
 

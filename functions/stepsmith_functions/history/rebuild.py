@@ -143,7 +143,7 @@ class _Rebuilder:
         ends_the_run = visit.next is None and visit.scope.owner is None
         if visit.kind == "Task" and ends_the_run:
             return _answer(visit)
-        return visit.output
+        return _member(visit.output, "output") if origin.wraps else visit.output
 
     # -- steps that a condition decides ----------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Reader:
                     "unknown-key",
                     f'{noun} has no key "{entry.key}"',
                     entry.key_span,
-                    did_you_mean(entry.key, names, f"known keys: {one_of(names, 30)}"),
+                    _cut_text(entry) or did_you_mean(entry.key, names, f"known keys: {one_of(names, 30)}"),
                 )
 
     def wrong_shape(self, node: Node, noun: str, wanted: str, help: str = "") -> None:  # noqa: A002
@@ -207,6 +207,14 @@ class Reader:
         self.numbers[stem] = number
         self.ids[name] = span
         return name
+
+
+def _cut_text(entry: Entry) -> str:
+    """What to say of a "key" that is the rest of a text with a comma in it."""
+    empty = isinstance(entry.value, ScalarNode) and entry.value.value is None
+    if not empty or " " not in entry.key.strip():
+        return ""
+    return "inside { } a comma ends a value: put the whole text in quotes"
 
 
 def slug(text: str) -> str:
