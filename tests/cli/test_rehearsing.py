@@ -327,6 +327,7 @@ def test_many_rehearsals_are_quick(folder: Path, call: Call) -> None:
     assert time.perf_counter() - began < 10
 
 
+@pytest.mark.row("S2-101")
 def test_the_shipped_rehearsals_pass(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     told = json.loads(call("test", "--json").out)

@@ -199,6 +199,7 @@ def test_waits_are_skipped_unless_time_is_real(project: Project, call: Call) -> 
 # --- the history ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("S0-042", "S0-043")
 def test_runs_and_show_find_what_was_run(project: Project, call: Call) -> None:
     first = json.loads(call("run", "greeting", "-p", "who=you", "--json").out)
     second = json.loads(call("run", "greeting", "-p", "who=nobody", "--json").out)
@@ -265,6 +266,7 @@ def test_how_long_ago_and_since_when() -> None:
         since("soon", now)
 
 
+@pytest.mark.row("S0-044")
 def test_ctrl_c_cancels_the_run_records_it_and_exits_130(project: Project, call: Call) -> None:
     (project.workflows_folder / "retrying.yaml").write_text(RETRYING.replace("delay: 10s", "delay: 1h"))
     Path("mocks.yaml").write_text("hello: {raise: NobodyThere}\n")

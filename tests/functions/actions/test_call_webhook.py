@@ -30,6 +30,7 @@ def call(world: Any, url: str, run: str | None = "r1", **more: Any) -> Any:
     return world.call("call_webhook", {"url": url, **more}, run)
 
 
+@pytest.mark.row("S4-061", "S1-126", "S3-087")
 def test_the_sample_event(open_world: Any, web: Any) -> None:
     event = open_world.sample("call_webhook")
     event["params"]["url"] = f"{web.url}/hooks/alerts"

@@ -35,6 +35,7 @@ def test_the_sample_event(world: Any) -> None:
         world.send("delete_file", world.sample("delete_file"))
 
 
+@pytest.mark.row("S4-055")
 def test_a_file(world: Any, root: Path) -> None:
     (root / "f").write_text("x")
     (root / "g").write_text("y")

@@ -91,6 +91,7 @@ def test_the_sample_event(world: Any) -> None:
     assert again["report_uri"] == answer["report_uri"]
 
 
+@pytest.mark.row("S4-060")
 def test_an_incident_is_a_timeline(recorded: Any) -> None:
     _, text, stored = report(recorded, format="json", title="t", data={"a": [1]})
     document = json.loads(text)
@@ -115,6 +116,7 @@ def test_an_incident_is_a_timeline(recorded: Any) -> None:
     assert (document["data"], document["notes"]) == ({"a": [1]}, [])
 
 
+@pytest.mark.row("S4-060")
 def test_compliance_is_a_list_of_controls_with_evidence(recorded: Any) -> None:
     _, text, _ = report(recorded, report_type="compliance", format="json")
     document = json.loads(text)
@@ -134,6 +136,7 @@ def test_the_verdict_of_compliance(world: Any, steps: list[RecordedStep], verdic
     assert json.loads(report(world, report_type="compliance", format="json")[1])["compliant"] is verdict
 
 
+@pytest.mark.row("S4-060")
 def test_a_summary_leaves_outputs_out(recorded: Any) -> None:
     document = json.loads(report(recorded, report_type="summary", format="json")[1])
     assert [line["status"] for line in document["steps"]] == ["succeeded", "failed", "skipped"]

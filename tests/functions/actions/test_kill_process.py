@@ -56,6 +56,7 @@ def kill(world: Any, **params: Any) -> Any:
     return world.call("kill_process", {"process_id": 4242, "instance_id": INSTANCE, **params}, "r1")
 
 
+@pytest.mark.row("S4-056")
 def test_the_sample_event(world: Any, ssm: Any) -> None:
     answer = world.send("kill_process", world.sample("kill_process"))
     assert answer == {"killed": True, "process_id": 4242}
@@ -159,6 +160,7 @@ def script(process: int, signal: str) -> int:
     return subprocess.run(["/bin/sh", "-c", text], check=False, capture_output=True).returncode
 
 
+@pytest.mark.row("S4-056")
 def test_the_script_ends_a_process_and_knows_one_that_is_gone() -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as process:
         assert script(process.pid, "KILL") == 0

@@ -40,6 +40,7 @@ def scan(world: Any, target: str, **more: Any) -> Any:
     return world.call("network_scan", {"target": target, **more}, "r1")
 
 
+@pytest.mark.row("S0-066")
 def test_open_ports_and_banners(world: Any, talker: int, web: Any) -> None:
     world.environment["SCAN_TARGETS"] = "127.0.0.0/8"
     with socket.create_server(("127.0.0.1", 0)) as unused:
@@ -61,6 +62,7 @@ def test_the_sample_event(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [entry["port"] for entry in answer["open_ports"]] == [80, 22]
 
 
+@pytest.mark.row("S0-066")
 @pytest.mark.parametrize(("kind", "count"), [("basic", len(module.BASIC)), ("full", len(module.FULL))])
 def test_each_kind_has_its_ports(world: Any, monkeypatch: pytest.MonkeyPatch, kind: str, count: int) -> None:
     probed: list[int] = []

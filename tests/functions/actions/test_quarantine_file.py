@@ -54,6 +54,7 @@ def quarantine(world: Any, path: object, run: str | None = None, **more: Any) ->
     return world.call("quarantine_file", {"file_path": str(path), **more}, run)
 
 
+@pytest.mark.row("S4-115")
 def test_a_file_is_moved_locked_and_described(world: Any, root: Path, sample: Path) -> None:
     result = quarantine(world, sample, "r1")
     kept = Path(result["quarantine_path"])
@@ -74,6 +75,7 @@ def test_relative_path_stands_below_the_first_root(world: Any, root: Path, sampl
     assert not sample.exists()
 
 
+@pytest.mark.row("S4-054")
 def test_another_folder_may_hold_it(world: Any, root: Path, sample: Path) -> None:
     result = quarantine(world, sample, quarantine_dir="jail/today")
     assert result["quarantine_path"] == str(root / "jail" / "today" / result["quarantine_id"])

@@ -24,6 +24,7 @@ def register(world: Any) -> TableRegister:
     return TableRegister(client, "history")
 
 
+@pytest.mark.row("S4-068")
 @pytest.mark.parametrize(("action", "kind", "name"), ACTIONS)
 def test_the_sample_event(world: Any, register: Any, action: str, kind: Any, name: str) -> None:
     event = world.sample(action)

@@ -56,6 +56,7 @@ def restore(world: Any, identity: str, run: str | None = "r2") -> Any:
     return world.call("restore_file", {"quarantine_id": identity}, run)
 
 
+@pytest.mark.row("S4-066")
 @pytest.mark.parametrize("directory", [None, "jail/today"])
 def test_a_file_is_back_exactly(world: Any, root: Path, sample: Path, directory: str | None) -> None:
     inode = sample.stat().st_ino

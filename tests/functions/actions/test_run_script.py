@@ -33,6 +33,7 @@ def test_the_sample_event(world: Any) -> None:
     assert answer["stdout"].endswith("% /\n")
 
 
+@pytest.mark.row("S4-062")
 def test_arguments_arrive_as_they_are(world: Any, scripts: Path) -> None:
     (scripts / "echo.py").write_text("#!/usr/bin/env python3\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
     hostile = ["; rm -rf /", "$(id)", "`id`", "a b", "*", "-rf", "\n", "'\"", "| cat", "ü", ""]

@@ -35,6 +35,7 @@ def notify(world: Any, recipient: str, **more: Any) -> Any:
     return world.call("send_notification", {"recipient": recipient, "message": "m", **more}, "r1")
 
 
+@pytest.mark.row("S4-057", "S4-116")
 def test_the_sample_event(sender: Any) -> None:
     answer = sender.send("send_notification", sender.sample("send_notification"))
     [mail] = ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages

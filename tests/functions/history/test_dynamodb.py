@@ -103,6 +103,7 @@ def test_the_definition_makes_the_keys_and_indexes(aws: Callable[[str], Any], ta
     assert json.dumps(table_definition("other")) == json.dumps(table_definition("other"))
 
 
+@pytest.mark.row("S0-071")
 def test_a_large_value_lies_in_s3(
     opened: Open, aws: Callable[[str], Any], table: str, a_run: MakeRun, a_step: MakeStep
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_changed_object_is_not_passed_off_as_the_value(
         store.load(reference)
 
 
+@pytest.mark.row("S4-010")
 def test_items_expire_after_their_end(
     opened: Open, aws: Callable[[str], Any], table: str, a_run: MakeRun, a_step: MakeStep
 ) -> None:
@@ -166,6 +168,7 @@ def test_items_expire_after_their_end(
     assert expiry("RUN") is None
 
 
+@pytest.mark.row("S1-117")
 @pytest.mark.parametrize(
     "code", ["ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError"]
 )

@@ -84,6 +84,7 @@ def test_it_keeps_the_last_runs(tmp_path: Path, a_run: MakeRun, a_step: MakeStep
         LocalRunStore(tmp_path / "history.db", keep=0)
 
 
+@pytest.mark.row("S4-107")
 def test_by_default_it_keeps_a_hundred(tmp_path: Path, a_run: MakeRun) -> None:
     store = LocalRunStore(tmp_path / "history.db")
     for minute in range(101):

@@ -167,6 +167,7 @@ def refusal(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "Any")
 
 
+@pytest.mark.row("S0-007", "S0-009", "S0-070")
 def test_a_run_from_start_to_end(store: RunStore) -> None:
     states = States(story(), page=1000)
     recorder = recording(store, states)

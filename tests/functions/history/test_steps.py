@@ -104,6 +104,7 @@ def only(store: DynamoRunStore) -> StepRecord:
     return step
 
 
+@pytest.mark.row("S0-009")
 def test_an_attempt_makes_two_writes(
     recorder: DynamoStepRecorder, client: Counting, dynamo_store: DynamoRunStore
 ) -> None:
@@ -247,6 +248,7 @@ def test_the_reader_gives_the_steps_in_order(recorder: DynamoStepRecorder, dynam
     assert steps[2].error == StepError("ProcessNotFound", "no such process")
 
 
+@pytest.mark.row("S4-010")
 def test_the_deployment_configures_what_handlers_use(
     aws: Callable[[str], Any], table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

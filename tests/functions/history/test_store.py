@@ -58,6 +58,7 @@ def test_values_come_back_as_they_went_in(store: RunStore, a_run: MakeRun, a_ste
         assert (store.load(found) if hasattr(found, "uri") else found) == value
 
 
+@pytest.mark.row("S1-005", "S1-095", "S1-096", "S1-099", "S1-105", "S1-107")
 def test_every_field_comes_back(store: RunStore, a_run: MakeRun, a_step: MakeStep) -> None:
     run = a_run(
         status=RunStatus.FAILED,
