@@ -111,6 +111,10 @@ lock: ## Lock the requirements anew (needs uv; ARGS=--upgrade for newer versions
 	@printf 'awslambdaric\nboto3\n' | $(LOCK) $(ARGS) - -c requirements/dev.txt -o requirements/runtime.txt
 	@printf 'aws-sam-cli==1.170.0\n' | $(LOCK) $(ARGS) - -o requirements/sam.txt
 
+.PHONY: conformance
+conformance: env ## Run the conformance cases (ARGS="--aws --role-arn … --region …": on an account, see --help)
+	@$(PYTHON) -m tests.conformance $(ARGS)
+
 .PHONY: clean
 clean: ## Delete what was built and every environment; runs and their history stay
 	@rm -rf .venv node_modules .ci/tools .ci/tmp .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
