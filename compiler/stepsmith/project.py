@@ -150,10 +150,15 @@ class Project:
     def contract_digests(self) -> dict[str, str]:
         """The SHA-256 of each file that a contract is made of, by its path below the functions' folder."""
         root = self.functions_folder
-        files = (path for folder in _CONTRACT_FOLDERS for path in (root / folder).rglob("*.py"))
         return {
-            path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)
+            path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in self.contract_files()
         }
+
+    def contract_files(self) -> tuple[Path, ...]:
+        """The files that the actions' contracts are made of, in order."""
+        root = self.functions_folder
+        return tuple(sorted(path for folder in _CONTRACT_FOLDERS for path in (root / folder).rglob("*.py")))
 
     @property
     def _catalog_cache(self) -> Path:
