@@ -23,6 +23,7 @@ ELSEWHERE = {
     "too-many-nodes": "tests/loading",
     "too-many-problems": "tests/loading",
     "definition-too-large": "tests/compiler",
+    "payload-too-large": "tests/compiler",
     "refused-by-aws": "tests/compiler: a bug of ours",
     "bare-word": "only in other dialects",
     "text-as-number": "only in other dialects",

@@ -162,6 +162,7 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "The machine and the template": {
         "definition-too-large": "The compiled definition is larger than the 1 MiB that Step Functions takes.",
+        "payload-too-large": "A step sends or puts out constants of more than the 256 KiB that Step Functions passes.",
         "refused-by-aws": "The machine breaks a rule of AWS although the workflow passed the checks: a bug of ours.",
         "workflow-name-taken": "Two workflows would become the same resource of the template.",
         "template-invalid": "`template.yaml` is no YAML, or has no `Resources` in block style.",
@@ -192,6 +193,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
     "bare-word": ("warning", "Quote the text: `alert.severity == 'critical'`. An error where it has a hyphen."),
     "text-as-number": ("warning", "Write `| float` behind the text."),
     "definition-too-large": ("error", "Move a part of the steps into a workflow of its own."),
+    "payload-too-large": ("error", "Put the data into S3 and pass its `s3://` URI."),
     "refused-by-aws": ("error", "Please report the workflow."),
     "workflow-name-taken": ("error", "Choose another name."),
     "template-invalid": ("error", "Mend the template; `sam validate` says more."),

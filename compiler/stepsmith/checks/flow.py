@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from stepsmith.checks.context import CheckContext
 from stepsmith.model.steps import (
     Block,
@@ -16,7 +14,6 @@ from stepsmith.model.steps import (
     WaitStep,
     handlers_of,
     inner_blocks,
-    walk,
 )
 from stepsmith.model.workflow import WorkflowType
 
@@ -98,15 +95,18 @@ def _check_express(context: CheckContext) -> None:
             context.workflow.name_span,
             "lower the timeout, or write type: standard",
         )
-    for step in _waits(context.workflow.steps):
-        if isinstance(step.seconds, int) and step.seconds >= EXPRESS_SECONDS:
+    for step in context.workflow.every_step():
+        if isinstance(step, ForEachStep) and step.distributed:
+            context.diagnostics.error(
+                "not-in-express",
+                "an express workflow can't run a loop distributed",
+                step.id_span,
+                "write mode: inline, or type: standard",
+            )
+        if isinstance(step, WaitStep) and isinstance(step.seconds, int) and step.seconds >= EXPRESS_SECONDS:
             context.diagnostics.error(
                 "not-in-express",
                 f"this wait is longer than an express workflow lasts ({EXPRESS_SECONDS} seconds)",
                 step.id_span,
                 "shorten it, or write type: standard",
             )
-
-
-def _waits(block: Block) -> Iterator[WaitStep]:
-    return (step for step in walk(block) if isinstance(step, WaitStep))

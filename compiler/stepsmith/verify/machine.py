@@ -6,6 +6,7 @@ Amazon States Language; the ban on leading underscores in variables was measured
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from stepsmith.asl.states import (
     State,
     StateMachine,
     TaskState,
+    Unset,
     every_state,
     inner_machines,
     ways_out,
@@ -26,6 +28,8 @@ from stepsmith.diagnostics import Diagnostics
 
 LARGEST_DEFINITION = 1024 * 1024
 """Bytes of a definition (Service quotas)."""
+LARGEST_PAYLOAD = 256 * 1024
+"""Bytes of what a state takes, sends or puts out (Service quotas)."""
 _VARIABLE = re.compile(r"[^\W\d_]\w*")
 
 
@@ -39,11 +43,26 @@ def verify_machine(machine: StateMachine, text: str, diagnostics: Diagnostics) -
             machine.states[0].origin.span,
             "move a part of the steps into a workflow of its own",
         )
+    for state in every_state(machine.states):
+        _verify_size(state, diagnostics)
     for name, count in Counter(state.name for state in every_state(machine.states)).items():
         if count > 1:
             twice = next(state for state in every_state(machine.states) if state.name == name)
             _bug(diagnostics, twice, f"the state name {name} occurs {count} times")
     _verify_states(machine.start_at, machine.states, diagnostics)
+
+
+def _verify_size(state: State, diagnostics: Diagnostics) -> None:
+    """What a state sends, with the expressions as they are written: constants alone can be too much."""
+    sent = state.arguments if isinstance(state, TaskState) else state.output
+    size = 0 if isinstance(sent, Unset) else len(json.dumps(sent, ensure_ascii=False).encode())
+    if size > LARGEST_PAYLOAD:
+        diagnostics.error(
+            "payload-too-large",
+            f"this step sends {size:,} bytes, Step Functions passes {LARGEST_PAYLOAD:,} at most",
+            state.origin.span,
+            "put the data into S3 and pass its s3:// URI",
+        )
 
 
 def _verify_states(start: str, states: tuple[State, ...], diagnostics: Diagnostics) -> None:
