@@ -122,7 +122,9 @@ def _common(reader: Reader, node: MappingNode, verb: Entry, dash: Span) -> Commo
     span = given["id"].value.span if "id" in given else verb.key_span
     if step_id is None:
         value = verb.value.value if isinstance(verb.value, ScalarNode) else None
-        step_id = reader.default_id(title or (value if isinstance(value, str) else verb.key), dash)
+        # What begins with no letter, such as a duration or a template, would lose its beginning as an id.
+        named = isinstance(value, str) and value[:1].isalpha()
+        step_id = reader.default_id(title or (str(value) if named else verb.key), dash)
     return {
         "id": step_id,
         "id_span": span,
