@@ -91,6 +91,8 @@ def test_how_a_run_ended_is_one_line(console: Console) -> None:
     result = {"status": "timed_out", "elapsed_s": 3600.0, "transitions": 9}
     assert summary_line(result, console, virtual=True) == "✗ timed out in 1h 00m of virtual time, 9 transitions"
     assert summary_line({"status": "running"}, console, virtual=False) == "▸ running"
+    once = {"status": "succeeded", "transitions": 1}
+    assert summary_line(once, console, virtual=True) == "✓ succeeded, 1 transition"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def summary_line(result: Result, console: Console, *, virtual: bool) -> str:
     took = f" in {duration(float(elapsed))}" if isinstance(elapsed, (int, float)) and elapsed else ""
     took += " of virtual time" if virtual and took else ""
     transitions = result.get("transitions")
-    cost = f", {transitions} transitions" if isinstance(transitions, int) else ""
+    cost = f", {transitions} transition{'' if transitions == 1 else 's'}" if isinstance(transitions, int) else ""
     head = f"{mark(status, console)} {coloured(status, console)}"
     return f"{head}{took}{console.style(cost, 'dim')}"
 
