@@ -317,6 +317,81 @@ def test_the_results_as_json_and_as_junit(folder: Path, call: Call) -> None:
     assert "greeting.b.yaml:13:29: steps.hello.attempts: expected 1, got 3" in (suite[1][0].text or "")
 
 
+COVERED = """\
+name: covered
+input:
+  who: {type: string}
+steps:
+  - id: hello
+    action: greet
+    params: {who: "{{ input.who }}"}
+    retry: {max_retries: 1, on: [NobodyThere]}
+    on_failure:
+      - errors: [PermanentError]
+        then: continue
+      - steps:
+          - {id: note, set: {noted: true}}
+        then: continue
+  - id: kind
+    switch:
+      - if: "{{ input.who == 'you' }}"
+        steps:
+          - {id: familiar, action: greet, params: {who: you}, if: "{{ steps.hello.status == 'succeeded' }}"}
+      - else:
+          - {id: formal, action: greet, params: {who: you}}
+  - id: careful
+    try:
+      - {id: risky, action: greet, params: {who: you}}
+    catch:
+      - errors: [States.Timeout]
+        then: continue
+"""
+
+
+def test_coverage_tells_what_never_happened(folder: Path, call: Call) -> None:
+    (folder.parent / "covered.yaml").write_text(COVERED)
+    write(folder, "covered.you", "workflow: covered\ninput: {who: you}\nexpect: {status: succeeded}\n")
+    called = call("test", "covered", "--coverage")
+    assert called.status == 0
+    at = "    workflows/covered.yaml:"
+    assert called.lines[2:] == [
+        "covered: 6 of 14 exercised",
+        f"{at}5:3: hello was never retried",
+        f"{at}10:9: the handler of hello for PermanentError was never needed",
+        f"{at}12:9: the handler of hello was never needed",
+        f"{at}13:13: note never ran",
+        f"{at}19:13: familiar was never skipped",
+        f"{at}20:9: else of kind was never taken",
+        f"{at}21:13: formal never ran",
+        f"{at}26:9: the handler of careful for States.Timeout was never needed",
+    ]
+    write(
+        folder,
+        "covered.failing",
+        """
+        workflow: covered
+        input: {who: you}
+        mocks: {hello: {raise: NobodyThere}, risky: {raise: States.Timeout}}
+        expect: {steps: [{id: hello, status: failed}, {id: familiar, status: skipped}]}
+        """,
+    )
+    write(
+        folder,
+        "covered.formal",
+        """
+        workflow: covered
+        input: {who: me}
+        mocks: {hello: {raise: Lambda.Unknown}}
+        expect: {steps: [{id: note}, {id: formal}]}
+        """,
+    )
+    told = json.loads(call("test", "covered", "--coverage", "--json").out)
+    assert told["failed"] == told["invalid"] == 0
+    assert told["coverage"] == [
+        {"workflow": "covered", "file": "workflows/covered.yaml", "exercised": 14, "possible": 14, "gaps": []}
+    ]
+
+
 def test_many_rehearsals_are_quick(folder: Path, call: Call) -> None:
     write(folder, "greeting.0", PASSING)
     assert call("test").status == 0

@@ -14,13 +14,15 @@ from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.project import Project, project_of, shown, workflow_files_in, write_atomically
 
 if TYPE_CHECKING:
+    from stepsmith.catalog import ActionCatalog
+    from stepsmith.rehearsals.coverage import Coverage
     from stepsmith.rehearsals.model import Difference, Verdict
 
 EXAMPLE: Final = """
     stepsmith test
     stepsmith test critical-threat-response -k kill
     stepsmith test workflows/rehearsals/order.happy-path.yaml --json
-    stepsmith test --junit rehearsals.xml
+    stepsmith test --coverage --junit rehearsals.xml
 """
 FOLDER: Final = "rehearsals"
 _INDENT: Final = "    "
@@ -41,24 +43,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="WORD",
         help="only rehearsals with this in their name; may be repeated",
     )
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="tell what no rehearsal exercised: steps, cases, handlers, retries, undos",
+    )
     parser.add_argument("--junit", metavar="FILE", help="write the results to this file as JUnit XML, for CI")
     parser.add_argument("--json", action="store_true", help="print the results as JSON and nothing else")
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
+    from stepsmith.cli.workflows import load_catalog
+
     project, files = rehearsal_files(arguments.paths)
     if arguments.words:
         words = [word.lower() for word in arguments.words]
         files = [path for path in files if any(word in path.stem.lower() for word in words)]
         if not files:
             raise CommandError(f"no rehearsal has {' or '.join(arguments.words)} in its name")
-    verdicts = _rehearse_all(project, files, console, quiet=arguments.json)
+    catalog = load_catalog(project, console)
+    verdicts = _rehearse_all(project, files, catalog, console, quiet=arguments.json)
+    covered = coverage_of(verdicts, catalog) if arguments.coverage else None
     if arguments.junit:
         _write_junit(Path(arguments.junit), verdicts)
     if arguments.json:
         from stepsmith.rehearsals.report import as_json
 
-        console.print_json(as_json(verdicts))
+        told = as_json(verdicts)
+        if covered is not None:
+            told["coverage"] = [item.to_json() for item in covered]
+        console.print_json(told)
+    elif covered is not None:
+        for line in coverage_lines(covered, console):
+            console.print(line)
     return Exit.DONE if all(item.outcome.value == "passed" for item in verdicts) else Exit.PROBLEMS
 
 
@@ -101,24 +118,49 @@ def _of_workflow(word: str, project: Project, own: Path) -> list[Path]:
     from stepsmith.rehearsals.running import rehearses
 
     try:
-        stem = project.find_workflow(word).stem
+        wanted = project.find_workflow(word)
     except UnreadablePathError as error:
         if "/" in word or Path(word).suffix:
             raise CommandError(f"{word} cannot be opened: there is no such file") from error
         raise CommandError(f'there is no rehearsal and no workflow "{word}"', help=error.help) from error
-    files = [path for path in workflow_files_in(own) if rehearses(path) in (word, stem)]
+
+    def is_meant(path: Path) -> bool:
+        try:
+            return project.find_workflow(rehearses(path) or "") == wanted
+        except UnreadablePathError:
+            return False
+
+    files = [path for path in workflow_files_in(own) if is_meant(path)]
     if not files:
         example = shown(own / f"{word}.happy-path.yaml", Path.cwd())
         raise CommandError(f"{word} has no rehearsal", help=f"write one as {example}")
     return files
 
 
-def _rehearse_all(project: Project, files: Sequence[Path], console: Console, *, quiet: bool) -> list[Verdict]:
-    from stepsmith.cli.workflows import compile_file, load_catalog
+def coverage_of(verdicts: Sequence[Verdict], catalog: ActionCatalog) -> list[Coverage]:
+    """What the rehearsals have exercised of each workflow."""
+    from stepsmith.rehearsals.coverage import coverage
+
+    return coverage(verdicts, catalog)
+
+
+def coverage_lines(covered: Sequence[Coverage], console: Console) -> Iterator[str]:
+    """A line for each workflow, and one for each thing that never happened in it."""
+    for item in covered:
+        whole = item.exercised == item.possible
+        share = f"{item.exercised} of {item.possible} exercised"
+        yield f"{item.workflow}: {console.style(share, 'green' if whole else 'yellow')}"
+        for gap in item.gaps:
+            yield f"{_INDENT}{console.style(f'{gap.span}:', 'bold')} {gap.what}"
+
+
+def _rehearse_all(
+    project: Project, files: Sequence[Path], catalog: ActionCatalog, console: Console, *, quiet: bool
+) -> list[Verdict]:
+    from stepsmith.cli.workflows import compile_file
     from stepsmith.local.sam import TemplateError
     from stepsmith.rehearsals.running import Rehearser
 
-    catalog = load_catalog(project, console)
     began = time.perf_counter()
     here = Path.cwd()
     rehearser = Rehearser(project, catalog, lambda path: compile_file(path, shown(path, here), catalog, project))
