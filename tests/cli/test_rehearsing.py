@@ -359,10 +359,10 @@ def test_coverage_tells_what_never_happened(folder: Path, call: Call) -> None:
         f"{at}5:3: hello was never retried",
         f"{at}10:9: the handler of hello for PermanentError was never needed",
         f"{at}12:9: the handler of hello was never needed",
-        f"{at}13:13: note never ran",
-        f"{at}19:13: familiar was never skipped",
+        f"{at}13:11: note never ran",
+        f"{at}19:11: familiar was never skipped",
         f"{at}20:9: else of kind was never taken",
-        f"{at}21:13: formal never ran",
+        f"{at}21:11: formal never ran",
         f"{at}26:9: the handler of careful for States.Timeout was never needed",
     ]
     write(
