@@ -43,6 +43,17 @@ ACTION = '''
 '''
 
 
+MOCKS = """\
+flaky:
+  - {raise: Busy, message: not yet}
+  - {raise: Busy, message: not yet}
+  - {raise: Busy, message: not yet}
+  - {return: {value: 1}}
+"""
+LONG_NIGHT_SECONDS = 86400 + (10 + 20 + 40) + 3600
+"""What `long-night` lasts with these mocks: its wait, the back-off of three retries, its slow branch."""
+
+
 def environment() -> dict[str, str]:
     """The environment of a user's shell, in which nothing of AWS is set up."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -59,6 +70,7 @@ def make_project(root: Path) -> Path:
     (package / "actions" / "__init__.py").write_text("")
     (package / "actions" / "put.py").write_text(dedent(ACTION))
     shutil.copytree(Path(__file__).parent / "workflows", root / "workflows")
+    (root / "mocks.yaml").write_text(MOCKS)
     stepsmith(root, "build")
     return root
 
