@@ -158,6 +158,7 @@ def test_a_number_that_json_lacks_is_refused(world: Any) -> None:
 AT = {"at": ["headers", "a"], "parts": ["Bearer ", {"secret": "TOKEN"}]}
 
 
+@pytest.mark.row("S1-144")
 def test_secrets_reach_the_action_and_nothing_else(world: Any) -> None:
     out = io.StringIO()
     with log.written_to(out):
@@ -170,6 +171,7 @@ def test_secrets_reach_the_action_and_nothing_else(world: Any) -> None:
     assert "s3cr" not in out.getvalue()
 
 
+@pytest.mark.row("S1-144")
 def test_secrets_are_masked_in_errors_and_their_log(world: Any) -> None:
     out = io.StringIO()
     with log.written_to(out), pytest.raises(ValueError, match=r"Bearer \*\*\*"):
