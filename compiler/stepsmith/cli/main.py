@@ -6,6 +6,8 @@ It imports nothing heavy: a command's module is imported once its name is known.
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -64,6 +66,8 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` (the process's own by default) and returns its exit status."""
+    if argv is None:
+        _spare_the_collector()
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = standard_console()
     try:
@@ -152,6 +156,15 @@ def _our_bug(error: Exception, console: Console) -> int:
     if not os.environ.get("STEPSMITH_DEBUG"):
         console.note("  STEPSMITH_DEBUG=1 shows the traceback")
     return Exit.BUG
+
+
+def _spare_the_collector() -> None:
+    """Keeps the garbage collector from looking through what a short process holds until its end anyhow.
+
+    A quarter of the time of a short run would go into it, most of that while the interpreter shuts down.
+    """
+    gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)
 
 
 def _silence_stdout() -> None:
