@@ -115,6 +115,10 @@ lock: ## Lock the requirements anew (needs uv; ARGS=--upgrade for newer versions
 conformance: env ## Run the conformance cases (ARGS="--aws --role-arn … --region …": on an account, see --help)
 	@$(PYTHON) -m tests.conformance $(ARGS)
 
+.PHONY: soak
+soak: env ## Compare random workflows with the reference interpreter (ARGS="--count 20000 --seed 1")
+	@$(PYTHON) -m tests.semantics.soak $(ARGS)
+
 .PHONY: clean
 clean: ## Delete what was built and every environment; runs and their history stay
 	@rm -rf .venv node_modules .ci/tools .ci/tmp .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

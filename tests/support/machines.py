@@ -68,7 +68,7 @@ def run(text: str, input: Any = None, outcomes: Mapping[str, Any] | None = None)
             given = given.pop(0) if len(given) > 1 else given[0]
         if callable(given):
             given = given(payload["params"])
-        return given.outcome() if isinstance(given, Fail) else TaskSucceeded(given)
+        return given.outcome() if hasattr(given, "outcome") else TaskSucceeded(given)
 
     compilation = compiled(text)
     engine = Engine(lambda call: _invoke(answer, call))

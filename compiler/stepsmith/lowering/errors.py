@@ -79,22 +79,28 @@ def error_cause() -> Code:
 
 
 def error_message() -> Code:
-    """The message of the exception that a Python handler raised, which Lambda gives as JSON; else the whole cause.
+    """The message of the exception that a Python handler raised, which Lambda gives as JSON; else the whole cause."""
+    return jsonata.conditional(_is_text(_CAUSE), _lambda_message(_CAUSE), jsonata.constant(""))
 
-    JSONata has no way to try: the text is parsed only when it looks whole, since Step Functions cuts a cause
-    at 32,768 characters.
-    """
-    text = jsonata.constant
-    whole = jsonata.chain(
-        "and",
-        [
-            _is_text(_CAUSE),
-            jsonata.call("contains", _CAUSE, jsonata.regex(r"^\{.*\"errorMessage\".*\}$", "")),
-        ],
-    )
-    message = jsonata.call("string", jsonata.steps(jsonata.call("parse", _CAUSE), ["errorMessage"]))
-    plain = jsonata.conditional(_is_text(_CAUSE), _CAUSE, text(""))
-    return jsonata.conditional(whole, message, plain)
+
+def _lambda_message(cause: Code) -> Code:
+    begins = jsonata.call("contains", cause, jsonata.regex(r"^\{"))
+    return jsonata.conditional(begins, _member(cause, "errorMessage", cause), cause)
+
+
+def _member(document: Code, name: str, otherwise: Code) -> Code:
+    """The text member `name` of a JSON document that may be cut off (Step Functions cuts a cause at 32,768 characters)
+    or no JSON at all. JSONata has no way to try, so only what is surely a JSON text is parsed."""
+    # The backslash as \x5c: JSONata counts brackets to find the end of a pattern, and takes one after a backslash for
+    # escaped.
+    text = r'"((?:[^"\x5c\u0000-\u001f]|\x5c["\x5c\/bfnrt]|\x5cu[0-9a-fA-F]{4})*)"'
+    pattern = jsonata.regex(rf'"{name}"\s*:\s*{text}')
+    found = jsonata.variable("found")
+    group = jsonata.index(jsonata.steps(jsonata.index(found, jsonata.constant(0)), ["groups"]), jsonata.constant(0))
+    quote = jsonata.constant('"')
+    parsed = jsonata.call("parse", jsonata.chain("&", [quote, group, quote]))
+    whole = jsonata.conditional(jsonata.call("exists", found), parsed, otherwise)
+    return jsonata.block([("found", jsonata.call("match", document, pattern, jsonata.constant(1)))], whole)
 
 
 def error_fields(step_id: str) -> dict[str, Json]:
@@ -109,21 +115,23 @@ def error_fields(step_id: str) -> dict[str, Json]:
 def child_error(step_id: str) -> dict[str, Json]:
     """The error of a failed child: its cause is the child's description as JSON text (recorded), in which a child that
     was stopped or timed out has no error of its own."""
-    described = jsonata.variable("child")
-    message = jsonata.steps(described, ["Cause"])
-    lambda_cause = jsonata.call("contains", message, jsonata.regex(r"^\{.*\"errorMessage\".*\}$"))
-    inner = jsonata.call("string", jsonata.steps(jsonata.call("parse", message), ["errorMessage"]))
-    plain = jsonata.conditional(_is_text(message), message, jsonata.constant(""))
-    text = jsonata.conditional(jsonata.chain("and", [_is_text(message), lambda_cause]), inner, plain)
-    error = jsonata.steps(described, ["Error"])
-    timed_out = jsonata.comparison("=", jsonata.steps(described, ["Status"]), jsonata.constant("TIMED_OUT"))
+    nothing = jsonata.constant("")
+    timed_out = jsonata.call("contains", _CAUSE, jsonata.regex(r'"Status"\s*:\s*"TIMED_OUT"'))
     otherwise = jsonata.conditional(timed_out, jsonata.constant("States.Timeout"), jsonata.constant("ChildStopped"))
-    name = jsonata.conditional(_is_text(error), error, otherwise)
+    name = _member(_CAUSE, "Error", otherwise)
+    cause = _member(_CAUSE, "Cause", nothing)
+    child = jsonata.variable("cause")
+    message = jsonata.block([("cause", cause)], _lambda_message(child))
 
-    def of_child(body: Code) -> str:
-        return jsonata.field(jsonata.block([("child", jsonata.call("parse", _CAUSE))], body).text)
+    def of_text(code: Code, without: Code) -> str:
+        return jsonata.field(jsonata.conditional(_is_text(_CAUSE), code, without).text)
 
-    return {"type": of_child(name), "message": of_child(text), "step": step_id, "cause": of_child(plain)}
+    return {
+        "type": of_text(name, jsonata.constant("ChildStopped")),
+        "message": of_text(message, nothing),
+        "step": step_id,
+        "cause": of_text(cause, nothing),
+    }
 
 
 def _is_text(code: Code) -> Code:
