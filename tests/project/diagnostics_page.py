@@ -102,6 +102,7 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "unknown-error": "The action declares no error of that name, so the handler or retry never applies.",
         "useless-error": "The error always ends the run: nothing catches or retries it.",
         "retry-of-success": "Retrying on this error could run an action again that has succeeded.",
+        "retry-of-loop": "A loop that tolerates failures counts them after its Map, where a retry does not reach.",
         "retry-of-child": "To a retry every failure of a child workflow is `States.TaskFailed`.",
     },
     "Calls of AWS": {

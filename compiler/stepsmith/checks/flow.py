@@ -42,6 +42,7 @@ def check_flow(context: CheckContext) -> None:
     _check_stops(context, context.workflow.steps, "")
     _check_stops(context, context.workflow.finally_steps, "finally")
     _check_rounds(context)
+    _check_tolerant_retries(context)
     if context.workflow.type is WorkflowType.EXPRESS:
         _check_express(context)
 
@@ -77,6 +78,20 @@ def _check_rounds(context: CheckContext) -> None:
                     step.id_span,
                     f"lower max to {step.most * MOST_EVENTS // events}, or make a workflow of the rounds",
                 )
+
+
+def _check_tolerant_retries(context: CheckContext) -> None:
+    """An inline Map knows no tolerance: the loop counts its failures after the Map, where Retry does not reach."""
+    for step in context.workflow.every_step():
+        if not isinstance(step, ForEachStep) or step.distributed or step.retry is None:
+            continue
+        if step.tolerate or step.tolerate_percent is not None:
+            context.diagnostics.error(
+                "retry-of-loop",
+                "a loop that tolerates failures can't be retried as a whole",
+                step.retry.span or step.id_span,
+                "retry the steps inside it, write mode: distributed, or put it into a parallel that has the retry",
+            )
 
 
 def _events(step: Step) -> int:
