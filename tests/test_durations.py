@@ -77,6 +77,7 @@ def test_a_duration_has_its_seconds(value, seconds):
     assert type(parsed) is int
 
 
+@pytest.mark.row("S2-097")
 @pytest.mark.parametrize(("value", "message", "help_text"), REFUSED)
 def test_what_is_no_duration_says_what_to_write(value, message, help_text):
     with pytest.raises(DurationError) as error:

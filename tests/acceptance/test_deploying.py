@@ -141,6 +141,57 @@ def test_services_and_people_start_workflows(desk: Desk, events: list[dict[str, 
     assert desk.call("run", "sweep", "-p", "path=inbox").status == 0
 
 
+@pytest.mark.row("S4-088")
+def test_an_alarm_on_a_slow_system_starts_a_workflow(new_desk: Desk) -> None:
+    new_desk.workflow(
+        """
+        name: relieve
+        input: {alarm: {type: string}}
+        triggers:
+          - event:
+              source: aws.cloudwatch
+              detail-type: CloudWatch Alarm State Change
+              detail: {state: {value: ALARM}, alarmName: [{prefix: slow-}]}
+            input: {alarm: "{{ event.detail.alarmName }}"}
+        steps: [{action: note, params: {text: "{{ input.alarm }}"}}]
+        """
+    )
+    assert new_desk.call("build").status == 0
+    template = yaml.load((new_desk.root / "template.yaml").read_text(), Loader=Loader)
+    (event,) = template["Resources"]["RelieveMachine"]["Properties"]["Events"].values()
+    assert event["Type"] == "EventBridgeRule"
+    assert event["Properties"]["Pattern"] == {
+        "source": ["aws.cloudwatch"],
+        "detail-type": ["CloudWatch Alarm State Change"],
+        "detail": {"state": {"value": ["ALARM"]}, "alarmName": [{"prefix": "slow-"}]},
+    }
+    assert event["Properties"]["InputTransformer"]["InputPathsMap"].popitem()[1] == "$.detail.alarmName"
+
+
+@pytest.mark.row("S0-061")
+def test_failures_are_logged_by_handlers_and_by_the_machine(desk: Desk, resources: dict[str, Any]) -> None:
+    """A handler tells what failed in it, in which step of which run; the machine's log tells the failures of all."""
+    desk.workflow(
+        """
+        name: logged
+        steps:
+          - {id: told, action: unsteady, params: {fails: 1}, retry: 1}
+          - {id: broken, action: custom_scan, params: {scan_path: nowhere}}
+        """
+    )
+    called = desk.call("run", "logged", "--trace")
+    assert called.status == 1
+    lines = [json.loads(line.partition("log: ")[2]) for line in called.out.splitlines() if line.startswith("  log: {")]
+    told, broken = (line for line in lines if line["level"] in ("WARNING", "ERROR"))
+    assert (told["message"], told["error"], told["step"]) == ("the step failed", "Unsteady", "told")
+    assert (broken["message"], broken["step"]) == ("the action broke", "broken")
+    assert "FileNotFoundError" in broken["exception"]
+    assert told["run_id"] == broken["run_id"]
+    logging = resources["SweepMachine"]["Properties"]["Logging"]
+    assert logging["Level"] == "ERROR"
+    assert logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"] == "GetAtt SweepMachineLogs.Arn"
+
+
 def test_a_trigger_that_cannot_be_is_reported(desk: Desk) -> None:
     text = SWEEP.replace("name: sweep", "name: swept").replace("cron(30 6 ? * MON-FRI *)", "cron(30 6 * * MON-FRI *)")
     (problem,) = [each for each in desk.problems(text) if each["severity"] == "error"]

@@ -81,7 +81,7 @@ def test_each_step_shows_its_status_while_the_run_goes_on(
     assert sorted(set(attempts)) == [1, 2]
 
 
-@pytest.mark.row("S1-011", "S4-002", "S1-041")
+@pytest.mark.row("S1-011", "S4-002", "S1-041", "S0-072")
 def test_starts_answer_at_once_and_runs_go_on_side_by_side(new_desk: Desk) -> None:
     """Thirty runs of a minute each, started through the API of Step Functions, are all over after that minute."""
     program, project, catalog = new_desk.program(
@@ -90,7 +90,7 @@ def test_starts_answer_at_once_and_runs_go_on_side_by_side(new_desk: Desk) -> No
         input: {n: {type: integer}}
         steps:
           - {id: begin, action: note, params: {text: "begin {{ input.n }}"}}
-          - {wait: 1m}
+          - {id: scan, action: slow, params: {seconds: 60}}
           - {id: end, action: note, params: {text: "end {{ input.n }}"}}
         """
     )
@@ -125,3 +125,33 @@ def test_a_run_may_last_a_year_with_nothing_but_waiting(desk: Desk) -> None:
     assert machine["States"]["wait"] == {**machine["States"]["wait"], "Type": "Wait", "Seconds": 364 * 86_400}
     assert "TimeoutSeconds" not in machine
     assert [state["Type"] for state in machine["States"].values()] == ["Task", "Wait", "Task"]
+
+
+@pytest.mark.row("S0-041")
+def test_a_run_that_failed_goes_on_where_it_stopped(new_desk: Desk) -> None:
+    """By a redrive, as Step Functions calls it: what had succeeded is not done again."""
+    program, project, catalog = new_desk.program(
+        """
+        name: resumed
+        steps:
+          - {id: before, action: note, params: {text: before}}
+          - {id: scan, action: custom_scan, params: {scan_path: late}}
+          - {id: after, action: note, params: {text: "{{ steps.before.output.text }} and after"}}
+        output: {scanned: "{{ steps.scan.output.files_scanned }}"}
+        """
+    )
+    template = read_template(project.template)
+    functions = functions_of(template, project, catalog)
+    with LocalAws(template, functions, new_desk.root) as aws:
+        states: Any = aws.client("stepfunctions")
+        machine = aws.create_machine("resumed", substituted(program.definition, aws, functions))
+        execution = aws.start_execution(machine, "{}", "run-1")
+        aws.engine.run(until=execution)
+        assert states.describe_execution(executionArn=execution.arn)["status"] == "FAILED"
+        assert new_desk.journal == ["before"]
+        new_desk.write("late/file", "x")
+        states.redrive_execution(executionArn=execution.arn)
+        aws.engine.run(until=execution)
+        ended = states.describe_execution(executionArn=execution.arn)
+    assert (ended["status"], json.loads(ended["output"]), ended["redriveCount"]) == ("SUCCEEDED", {"scanned": 1}, 1)
+    assert new_desk.journal == ["before", "before and after"]

@@ -330,6 +330,7 @@ def test_boto3_invokes_the_stacks_functions(make_aws: MakeAws) -> None:
     assert payload["errorType"] == "KeyError"
 
 
+@pytest.mark.row("S3-089", "S2-011")
 def test_status_events_reach_functions_queues_and_machines(make_aws: MakeAws) -> None:
     with make_aws({"Record": RECORD}) as aws:
         events, sqs = aws.client("events"), aws.client("sqs")

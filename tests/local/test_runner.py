@@ -92,6 +92,7 @@ def started(**more: object) -> RunOptions:
     return RunOptions(started_at=START, run_id="run-1", **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.row("S2-098")
 def test_a_run_succeeds_and_is_kept(project: Project) -> None:
     report = run_workflow(GREETING, {"who": "you"}, project, ActionCatalog(), started())
     kept = result_of(LocalRunStore(project.history), "run-1")

@@ -65,6 +65,7 @@ def test_the_sample_event(world: Any, ssm: Any) -> None:
     assert sent["Parameters"]["commands"][0] == "pid=4242 signal=KILL"
 
 
+@pytest.mark.row("S0-078")
 def test_the_deployments_instance_and_document(world: Any, ssm: Any) -> None:
     world.environment |= {"DEFAULT_INSTANCE_ID": "mi-00000000000000001", "KILL_PROCESS_DOCUMENT": "stack-kill"}
     world.call("kill_process", {"process_id": 7, "signal": "TERM"})

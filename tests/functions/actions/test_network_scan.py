@@ -76,6 +76,7 @@ def test_each_kind_has_its_ports(world: Any, monkeypatch: pytest.MonkeyPatch, ki
     assert len(probed) == len(set(probed)) == count
 
 
+@pytest.mark.row("S0-078")
 @pytest.mark.parametrize(
     ("target", "listed"),
     [

@@ -104,7 +104,7 @@ def only(store: DynamoRunStore) -> StepRecord:
     return step
 
 
-@pytest.mark.row("S0-009")
+@pytest.mark.row("S0-009", "S1-123")
 def test_an_attempt_makes_two_writes(
     recorder: DynamoStepRecorder, client: Counting, dynamo_store: DynamoRunStore
 ) -> None:

@@ -1,0 +1,65 @@
+"""Workflows that ship with Stepsmith, as the rows describe them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import ROOT, Called, Desk
+
+
+@pytest.fixture
+def shipped(new_desk: Desk) -> Desk:
+    """A project with the workflows that ship."""
+    for file in (ROOT / "workflows").glob("*.yaml"):
+        shutil.copy(file, new_desk.root / "workflows")
+    return new_desk
+
+
+def scan(desk: Desk, mock: str) -> Called:
+    mocks = desk.write("mocks.yaml", f"scan: {mock}\nreport: {{return: {{report_uri: s3://b/r, format: html}}}}\n")
+    return desk.call("run", "basic-scan-and-report", "-p", "target=10.0.0.9", "--mock", str(mocks), "--json")
+
+
+@pytest.mark.row("S0-083")
+def test_basic_scan_and_report(shipped: Desk) -> None:
+    found = "{return: {open_ports: [{host: 10.0.0.9, port: 22, banner: ssh}], hosts: [10.0.0.9]}}"
+    nothing = "{return: {open_ports: [], hosts: []}}"
+    broken = "{raise: ScanIncomplete, message: cut off}"
+
+    opened = scan(shipped, f"[{broken}, {broken}, {found}]").json
+    assert [(step["id"], step["status"], step["attempts"]) for step in opened["steps"]] == [
+        ("scan", "succeeded", 3),
+        ("report", "succeeded", 1),
+    ]
+    assert opened["output"] == {"hosts": ["10.0.0.9"], "open_ports": 1, "report_uri": "s3://b/r"}
+    closed = scan(shipped, nothing).json
+    assert [(step["id"], step["status"]) for step in closed["steps"]] == [("scan", "succeeded"), ("report", "skipped")]
+    gone = scan(shipped, broken)
+    assert (gone.status, gone.json["steps"][0]["attempts"], gone.json["error"]["type"]) == (1, 3, "ScanIncomplete")
+    in_time = scan(shipped, found.replace("}}", "}, after: 599s}")).json
+    assert (in_time["status"], in_time["elapsed_s"]) == ("succeeded", 599)
+    late = scan(shipped, found.replace("}}", "}, after: 601s}")).json
+    assert (late["steps"][0]["error"]["type"], late["steps"][0]["attempts"]) == ("States.Timeout", 3)
+    assert late["elapsed_s"] >= 3 * 600
+
+
+@pytest.mark.row("S4-065")
+def test_false_positive_handling(shipped: Desk) -> None:
+    """With the real actions: the file is back, an exclusion and a record are kept, and the team is told."""
+    file = shipped.write("tools/admin.exe", "harmless")
+    held = shipped.run("name: hold\nsteps: [{action: quarantine_file, params: {file_path: tools/admin.exe}}]\n")
+    assert not file.exists()
+    identity = held.step("quarantine_file")["output"]["quarantine_id"]
+    given = json.dumps({"quarantine_id": identity, "reason": "our own tool"})
+    called = shipped.call("run", "false-positive-handling", "--input", given, "--json")
+    assert called.status == 0, called.err
+    steps = {step["id"]: step for step in called.json["steps"]}
+    assert file.read_text() == "harmless"
+    assert Path(called.json["output"]["file_path"]) == file
+    assert steps["exclude"]["output"]["exclusion_id"] == called.json["output"]["exclusion_id"]
+    assert steps["record"]["output"]["record_id"] == called.json["output"]["record_id"]
+    assert (steps["tell"]["status"], steps["tell"]["output"]["channel"]) == ("succeeded", "email")
