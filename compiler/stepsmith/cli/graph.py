@@ -57,7 +57,7 @@ def _marks(word: str, workflow: str) -> Mapping[str, Mark]:
     from stepsmith_functions.history.store import HistoryError
 
     store = open_history()
-    run_id = find_run(store, word)
+    run_id = find_run(store, word, workflow)
     try:
         result = json.loads(json.dumps(result_of(store, run_id, load_values=False)))
     except HistoryError as error:

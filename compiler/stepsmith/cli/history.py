@@ -17,12 +17,14 @@ def open_history() -> LocalRunStore:
     return LocalRunStore(project_of(None, Path.cwd()).history)
 
 
-def find_run(store: LocalRunStore, word: str) -> str:
-    """The id of the run that an id, its beginning or `latest` means. Raises CommandError if it is not one run."""
+def find_run(store: LocalRunStore, word: str, workflow: str | None = None) -> str:
+    """The id of the run that an id, its beginning or `latest` means, of one workflow if that is given. Raises
+    CommandError if it is not one run."""
     try:
-        known = [run.run_id for run in store.runs(limit=LARGEST_PAGE).items]
+        runs = store.runs(limit=LARGEST_PAGE).items
     except HistoryError as error:
         raise unavailable(error) from error
+    known = [run.run_id for run in runs if word != LATEST or workflow in (None, run.workflow)]
     if not known:
         raise CommandError("there are no runs yet", help="stepsmith run WORKFLOW makes one")
     if word == LATEST:
