@@ -149,12 +149,13 @@ def theirs(definition: dict[str, Any], value: Json) -> tuple[str | None, Json]:
 INPUTS: list[Json] = [{"n": 1, "ok": True, "list": [1, 2]}, {"n": 5, "ok": "no", "list": []}, {}]
 
 
+RANDOM_MACHINES = 250
 FAIL_IN_ANOTHER_BRANCH = {12, 45, 147, 178, 237}
 """Seeds whose machines fail in two branches of a Parallel, each in its own way: here the one that fails first in time
 ends the state, as on AWS, there the first in the definition, since branches run one after another."""
 
 
-@pytest.mark.parametrize("seed", range(250))
+@pytest.mark.parametrize("seed", range(RANDOM_MACHINES))
 def test_random_machine(seed: int) -> None:
     definition = Machines(seed).definition()
     assert validate(definition) == []
@@ -168,6 +169,6 @@ def test_random_machine(seed: int) -> None:
 
 def test_the_machines_do_something() -> None:
     """Most of them end well or by a task's failure, and few by the same kind of error."""
-    ends = [ours(Machines(seed).definition(), INPUTS[seed % len(INPUTS)])[0] for seed in range(250)]
+    ends = [ours(Machines(seed).definition(), INPUTS[seed % len(INPUTS)])[0] for seed in range(RANDOM_MACHINES)]
     assert 60 < ends.count(None) < 240
     assert {"Boom", "States.QueryEvaluationError"} <= set(ends)

@@ -24,7 +24,7 @@ LAMBDA = "arn:aws:states:::lambda:invoke"
 
 OLD_VALUES = "an Output sees what the same state assigns (AWS: variables as they were on entry; documented, measured)"
 RUNTIME = (
-    "an error named States.… that leaves a branch or an iteration becomes States.Runtime, which nothing catches "
+    "an error named States.… that leaves a branch or an iteration becomes States.Runtime "
     "(AWS: the branch's own error; recorded)"
 )
 NO_SUCH_FUNCTION = "AWS's own functions are not plugged in, and jsonata-python's have the faults that ours corrects"
