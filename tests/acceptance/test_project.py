@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stepsmith.dialects.native.steps import VERBS
-from tests.acceptance.conftest import ROOT
+from tests.acceptance.conftest import ROOT, Desk
 
 BIN = Path(sys.executable).parent
 
@@ -103,3 +103,18 @@ def test_the_docs_have_every_action_and_every_verb() -> None:
     language = (ROOT / "docs" / "language.md").read_text()
     headings = " ".join(re.findall(r"^### (.*)$", language, re.MULTILINE)).split()
     assert [verb for verb in VERBS if verb not in headings] == []
+
+
+@pytest.mark.row("S1-133")
+def test_the_docs_show_how_an_expected_failure_is_fenced_in(desk: Desk) -> None:
+    """The example of `try` in the language's page does so: the failure that it names does not end the run."""
+    language = (ROOT / "docs" / "language.md").read_text()
+    example = re.search(r"^### try\n\n```yaml\n(.*?)^```$", language, re.MULTILINE | re.DOTALL)
+    assert example is not None
+    text = f"name: fenced\ninput: {{file: {{type: string}}}}\nsteps:\n{example[1]}"
+    report = "generate_report: {return: {report_uri: s3://b/r, format: html}}"
+    tell = "send_notification: {return: {message_id: m, channel: email}}"
+    expected = desk.run(text, {"file": "x"}, f"seize: {{raise: FileMissing}}\n{report}\n{tell}\n")
+    assert (expected.status, expected.step("seize")["status"]) == ("succeeded", "failed")
+    other = desk.run(text, {"file": "x"}, f"seize: {{raise: PathNotAllowed}}\n{report}\n{tell}\n")
+    assert (other.status, other.result["error"]["type"]) == ("failed", "PathNotAllowed")
