@@ -8,6 +8,7 @@ on the workflows of its page that have a comment `<!-- file: PATH -->`; what var
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -142,3 +143,32 @@ def _settled(text: str) -> list[str]:
     for pattern, instead in _VOLATILE:
         text = pattern.sub(instead, text)
     return [line.rstrip() for line in text.strip().splitlines()]
+
+
+def test_the_readme_shows_a_state_as_it_is_compiled() -> None:
+    readme = ROOT / "README.md"
+    [shown] = [block.text for block in blocks(readme, "json")]
+    [workflow] = [block.text for block in blocks(readme, "yaml") if block.notes.get("file") == "contain-file.yaml"]
+    compiled = compile_bytes("contain-file.yaml", workflow.encode(), CATALOGS["project"]).asl
+    assert json.loads("{" + shown + "}") == {"tell": json.loads(compiled or "")["States"]["tell"]}
+
+
+def test_the_readme_shows_the_first_run(project: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^ +([✓✗○]) (\w+)", text, re.MULTILINE)
+    sample = project / ".stepsmith" / "sample" / "invoice.pdf.exe"
+    sample.parent.mkdir(parents=True)
+    sample.write_text("harmless")
+    command = [str(Path(sys.executable).parent / "stepsmith"), "run", "critical-threat-response"]
+    done = subprocess.run(
+        [*command, "--input", "events/runs/critical-threat-response.json"],
+        cwd=project,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    printed = re.findall(r"^ +([✓✗○]) (\w+)", done.stdout, re.MULTILINE)
+    assert printed == shown[: len(printed)]
+    assert not sample.exists()
