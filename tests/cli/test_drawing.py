@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +40,11 @@ def test_a_run_is_drawn_on_its_workflow(project: Project, call: Call) -> None:
     assert ">NobodyThere</text>" in call("graph", "greeting", "--run", "latest", "--format", "svg").out
     (project.workflows_folder / "other.yaml").write_text("name: other\nsteps: [{action: greet, params: {who: you}}]\n")
     called = call("graph", "other", "--run", "latest")
+    assert called.status == 2
+    assert "there are no runs of other yet" in called.err
+    known = json.loads(call("runs", "--json").out)
+    runs = known if isinstance(known, list) else known["runs"]
+    called = call("graph", "other", "--run", runs[0]["run_id"])
     assert called.status == 2
     assert "is one of greeting, not of other" in called.err
     assert call("graph", "greeting", "--run", "nothing").status == 2

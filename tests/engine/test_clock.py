@@ -1,6 +1,5 @@
 """Clocks and deadlines: virtual, real, interrupted."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -87,11 +86,9 @@ def test_a_passive_deadline_happens_in_its_time_but_makes_no_time_pass(bench: An
 
 
 def test_a_thousand_cancelled_deadlines_are_forgotten(bench: Any, make_task: Any) -> None:
-    begun = time.perf_counter()
     for _ in range(1000):
         bench({"T": make_task(TimeoutSeconds=1000)})
     assert bench.engine.next_deadline is None
-    assert time.perf_counter() - begun < 10
 
 
 def test_what_is_passive_happens_at_its_own_time_while_time_is_let_pass() -> None:

@@ -19,9 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_long_night_takes_its_virtual_time_and_hardly_any_other(project: Path) -> None:
-    begun = time.monotonic()
     done = stepsmith(project, "run", "long-night", "--mock", "mocks.yaml", "--json")
-    taken = time.monotonic() - begun
     result = json.loads(done.stdout)
     assert result["status"] == "succeeded"
     assert result["output"] == {"items": 200, "branches": [2, 3], "last": 199}
@@ -29,8 +27,6 @@ def test_a_long_night_takes_its_virtual_time_and_hardly_any_other(project: Path)
     attempts = {step["path"]: step["attempts"] for step in result["steps"]}
     assert attempts["flaky"] == 4
     assert len([path for path in attempts if path.endswith(".item_put")]) == 200
-    # Under two seconds on an idle machine (docs/fidelity.md); here others may be at work too.
-    assert taken < 20
 
 
 def test_control_c_cancels_a_run_and_keeps_it(project: Path) -> None:

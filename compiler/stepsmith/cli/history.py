@@ -26,9 +26,11 @@ def find_run(store: LocalRunStore, word: str, workflow: str | None = None) -> st
         raise unavailable(error) from error
     known = [run.run_id for run in runs if word != LATEST or workflow in (None, run.workflow)]
     if not known:
-        raise CommandError("there are no runs yet", help="stepsmith run WORKFLOW makes one")
+        of_it = f" of {workflow}" if workflow is not None else ""
+        raise CommandError(f"there are no runs{of_it} yet", help=f"stepsmith run {workflow or 'WORKFLOW'} makes one")
     if word == LATEST:
-        return known[0]
+        # A run that another one started is part of that one; its virtual start may lie ahead of everything.
+        return next((run_id for run_id in known if store.run(run_id).parent_run_id is None), known[0])
     if word in known:
         return word
     found = [run_id for run_id in known if run_id.startswith(word)]

@@ -29,7 +29,7 @@ from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.origins import read_origins
 from stepsmith_functions.history.rebuild import steps_from_history
 from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord
-from stepsmith_functions.history.result import run_result
+from stepsmith_functions.history.result import run_result, with_children
 from stepsmith_functions.history.store import HistoryError
 
 NOTHING_ANSWERS: Final = "NothingAnswers"
@@ -320,11 +320,10 @@ def _keep_children(
             continue
         kept = _merged(_rebuilt(own, child), aws.history.steps(child.name))
         deeper = _keep_children(own, child, aws, store, kept)
-        store.keep(_record(own, child, json.loads(json.dumps(child.input))), kept)
+        record = _record(own, child, json.loads(json.dumps(child.input)))
+        store.keep(replace(record, parent_run_id=execution.name), kept)
         if child.name in waited:
-            path = waited[child.name]
-            found[path] = kept
-            found |= {f"{path}.{inner}": records for inner, records in deeper.items()}
+            found[waited[child.name]] = with_children(kept, deeper)
     return found
 
 

@@ -45,7 +45,7 @@ def run_result(
     that lie apart; without it the result shows where they lie. `details` adds `action` and `params` to each
     step and `input` to the run.
     """
-    every = steps_in_order([*steps, *_children_steps(children or {})])
+    every = with_children(steps, children or {})
     error = located(run.error, every) if run.error else None
     ended = run.ended_at
     result: dict[str, Json] = {
@@ -98,6 +98,17 @@ def run_summary(run: RunSummary) -> dict[str, Json]:
 def steps_in_order(steps: Iterable[StepRecord]) -> list[StepRecord]:
     """The steps in the order in which they started; a block stands before the steps in it."""
     return sorted(steps, key=lambda step: (step.started_at or _NEVER, step.sequence, step.path.count("."), step.path))
+
+
+def with_children(steps: Iterable[StepRecord], children: Mapping[str, Sequence[StepRecord]]) -> list[StepRecord]:
+    """The steps and those of children, under the paths of the steps that waited for them (`child.step`), in the order
+    in which they started; of those that started at once, a child's stand right after the step that waited for it."""
+    placed: list[tuple[tuple[datetime, int, int], StepRecord]] = []
+    for place, step in enumerate(steps_in_order(steps)):
+        placed.append(((step.started_at or _NEVER, place, 0), step))
+        below = steps_in_order(_children_steps({step.path: children.get(step.path, ())}))
+        placed += [((kid.started_at or _NEVER, place, rank), kid) for rank, kid in enumerate(below, 1)]
+    return [step for _, step in sorted(placed, key=lambda entry: entry[0])]
 
 
 def undone(steps: Sequence[StepRecord]) -> list[StepRecord]:
@@ -156,7 +167,7 @@ def _children(store: RunStore, steps: Iterable[StepRecord], depth: int) -> dict[
             own = all_steps(store, store.run(step.child_run_id).run_id)
         except RunNotFoundError:  # it has expired, or belongs to another deployment
             continue
-        found[step.path] = [*own, *_children_steps(_children(store, own, depth - 1))]
+        found[step.path] = with_children(own, _children(store, own, depth - 1))
     return found
 
 

@@ -101,17 +101,21 @@ def _report_keys(
         if entry.key in without:
             reader.diagnostics.error(
                 "modifier-not-here",
-                f"a {verb} step takes no `{entry.key}`",
+                f"{article(verb)} {verb} step takes no `{entry.key}`",
                 entry.key_span,
                 f"known keys: {one_of(known, 30)}",
             )
         else:
             reader.diagnostics.error(
                 "unknown-key",
-                f'a {verb} step has no key "{entry.key}"',
+                f'{article(verb)} {verb} step has no key "{entry.key}"',
                 entry.key_span,
                 did_you_mean(entry.key, known, f"known keys: {one_of(known, 30)}"),
             )
+
+
+def article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _common(reader: Reader, node: MappingNode, verb: Entry, dash: Span) -> Common:
