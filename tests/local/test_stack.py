@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from stepsmith.local.aws import LocalAws
+from stepsmith.local.functions import ACCOUNT
+from stepsmith.local.moto_seam import objects_of
 from stepsmith.local.sam import FunctionResource, SamTemplate, TemplateError, read_template
 from stepsmith.local.stack import INSTANCE, SENDER
 
@@ -141,6 +143,35 @@ def test_objects_outlive_the_process_and_deleted_ones_do_not(template: SamTempla
         assert s3.get_object(Bucket="local-store", Key="two.bin")["Body"].read() == b"two.bin"
         s3.delete_object(Bucket="local-store", Key="two.bin")
     assert sorted(path.name for path in kept.rglob("*") if path.is_file()) == ["one.html"]
+
+
+def test_what_is_kept_is_what_the_api_shows(template: SamTemplate, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    with local(template, tmp_path, kept_objects=kept) as aws:
+        s3 = aws.client("s3")
+        s3.put_bucket_versioning(Bucket="local-store", VersioningConfiguration={"Status": "Enabled"})
+        for body in (b"old", b"new"):
+            s3.put_object(Bucket="local-store", Key="changed", Body=body)
+        s3.put_object(Bucket="local-store", Key="deleted", Body=b"x")
+        s3.delete_object(Bucket="local-store", Key="deleted")
+        begun = s3.create_multipart_upload(Bucket="local-store", Key="in-parts")["UploadId"]
+        of_it = {"Bucket": "local-store", "Key": "in-parts", "UploadId": begun}
+        part = s3.upload_part(**of_it, PartNumber=1, Body=b"all of it")["ETag"]
+        s3.complete_multipart_upload(**of_it, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
+        listed = [item["Key"] for item in s3.list_objects_v2(Bucket="local-store")["Contents"]]
+        shown = {key: s3.get_object(Bucket="local-store", Key=key)["Body"].read() for key in listed}
+        assert dict(objects_of(ACCOUNT, "local-store")) == shown == {"changed": b"new", "in-parts": b"all of it"}
+    assert {path.name: path.read_bytes() for path in (kept / "local-store").iterdir()} == shown
+
+
+def test_nothing_is_kept_of_a_bucket_that_was_deleted(template: SamTemplate, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    with local(template, tmp_path, kept_objects=kept) as aws:
+        aws.client("s3").put_object(Bucket="local-store", Key="one", Body=b"1")
+    with local(template, tmp_path, kept_objects=kept) as aws:
+        aws.client("s3").delete_object(Bucket="local-store", Key="one")
+        aws.client("s3").delete_bucket(Bucket="local-store")
+    assert list((kept / "local-store").iterdir()) == []
 
 
 def test_what_cannot_be_resolved_names_itself(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from stepsmith.document import Json
 from stepsmith.local.functions import ACCOUNT, REGION
+from stepsmith.local.moto_seam import objects_of
 from stepsmith.local.sam import FUNCTION, STATE_MACHINE, FunctionResource, Properties, Resolver, Resource, SamTemplate
 
 STACK: Final = "local"
@@ -206,17 +207,15 @@ class LocalStack:
         if self.kept is None:
             return
         for name in self._buckets:
-            folder, s3 = self.kept / name, self.client("s3")
-            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
-            keys = {item["Key"] for page in pages for item in page.get("Contents", ()) if _is_plain(item["Key"])}
-            for key in sorted(keys):
-                body = s3.get_object(Bucket=name, Key=key)["Body"].read()
+            folder = self.kept / name
+            objects = {key: body for key, body in objects_of(ACCOUNT, name) if _is_plain(key)}
+            for key, body in objects.items():
                 path = folder / key
                 if not path.is_file() or path.read_bytes() != body:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(body)
             for path in folder.rglob("*") if folder.is_dir() else ():
-                if path.is_file() and path.relative_to(folder).as_posix() not in keys:
+                if path.is_file() and path.relative_to(folder).as_posix() not in objects:
                     path.unlink()
 
     def _make_topic(self, resource: Resource) -> None:

@@ -6,11 +6,13 @@ a JSONPath machine. `tests/local/test_moto_seam.py` holds a canary for each seam
 changed, or no longer needs replacing.
 
 `desk` says what stands behind the API; `states`, `functions`, `events` with its `targets` and `schedules`, and
-`dynamodb` are what stands in for parts of moto; `seams` puts them in place.
+`dynamodb` are what stands in for parts of moto; `seams` puts them in place. `objects` reads beneath the API what a
+run leaves in its buckets.
 """
 
 from stepsmith.local.moto_seam.desk import Desk
 from stepsmith.local.moto_seam.events import publish_status
+from stepsmith.local.moto_seam.objects import objects_of
 from stepsmith.local.moto_seam.seams import SEAMS, Installed, Seam, install
 
-__all__ = ["SEAMS", "Desk", "Installed", "Seam", "install", "publish_status"]
+__all__ = ["SEAMS", "Desk", "Installed", "Seam", "install", "objects_of", "publish_status"]
