@@ -247,7 +247,7 @@ def own_functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _settings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "120")
@@ -256,9 +256,10 @@ def _settings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, own_functions: Path, _settings: None) -> Desk:
-    """A project that the tests of a module share."""
-    return make_desk(tmp_path_factory.mktemp("desk"), own_functions)
+def desk(tmp_path_factory: pytest.TempPathFactory, own_functions: Path, _settings: None) -> Iterator[Desk]:
+    """A project that the tests of a module share; what its runs import goes with the module."""
+    with process_as_before():
+        yield make_desk(tmp_path_factory.mktemp("desk"), own_functions)
 
 
 @pytest.fixture
