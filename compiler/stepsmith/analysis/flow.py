@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, assert_never
 
 from stepsmith.analysis.facts import (
     HERE,
     Analysis,
     Availability,
-    Facet,
     LoopName,
     Point,
     StepFact,
@@ -19,13 +18,13 @@ from stepsmith.analysis.facts import (
     VariableFact,
     maybe,
     never,
-    use_templates,
 )
+from stepsmith.analysis.reads import reads_of
 from stepsmith.analysis.scopes import NoCodes, build_scope, input_type
 from stepsmith.catalog import ActionCatalog
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.expressions.scope import Binding, Presence, Scope
-from stepsmith.expressions.syntax import Reference, Template, references
+from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.translate import translate
 from stepsmith.expressions.types import (
     ANY,
@@ -132,7 +131,7 @@ class _Walk:
             end = self._finally(self._workflow.finally_steps, self._workflow.steps, Point(), end)
         if self._workflow.output is not None:
             self._uses.append(Use(UseKind.RESULT, self._workflow.output, None, end, None))
-        reads = self._reads()
+        reads = reads_of(self._uses, self._order, self._lasts, self._joined_lasts)
         return Analysis(
             input=self._input,
             points=self._points,
@@ -428,84 +427,6 @@ class _Walk:
             loop_names_read=frozenset(), unreachable=(), outer_sets=(), readers={},
         )  # fmt: skip
         return build_scope(partial, point, NoCodes(), extra)
-
-    # -- what is read -----------------------------------------------------------------------------
-
-    def _reads(self) -> _Reads:
-        reads = _Reads()
-        for use in self._uses:
-            for template in use_templates(use):
-                for reference in references(template):
-                    _note(reads, reference, use)
-        for joined in self._joined_lasts:
-            self._want(joined, reads)
-        for block in self._order:
-            # An outer block stands before its inner ones, so that one pass reaches the innermost.
-            if Facet.OUTPUT in reads.steps.get(block, ()):
-                for last, presence in self._lasts.get(block, ()):
-                    reads.steps.setdefault(last, set()).add(Facet.OUTPUT)
-                    if presence is not Presence.ALWAYS:
-                        reads.records.add(last)
-        return reads
-
-    def _want(self, step: Step, reads: _Reads) -> None:
-        """Notes that the output of `step` is what its branch or iteration puts out. The last state of each way does
-        so itself; only after the rounds of a `repeat` must it have been kept."""
-        match step:
-            case SwitchStep():
-                lasts = [case.steps[-1] for case in step.cases if case.steps]
-            case TryStep():
-                lasts = [step.steps[-1]] if step.steps else []
-                if step.finally_steps:
-                    reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
-                    reads.records.add(step.id)
-            case ForEachStep() if not step.distributed and (step.tolerate or step.tolerate_percent is not None):
-                # A Choice stands between the loop and the end of its block.
-                reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
-                lasts = []
-            case RepeatStep():
-                reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
-                reads.records.add(step.id)
-                lasts = []
-            case _:
-                lasts = []
-        for last in lasts:
-            self._want(last, reads)
-
-
-@dataclass
-class _Reads:
-    """What expressions read, as it is found."""
-
-    steps: dict[str, set[Facet]] = field(default_factory=dict)
-    records: set[str] = field(default_factory=set)
-    variables: set[str] = field(default_factory=set)
-    errors: set[str] = field(default_factory=set)
-    loops: set[tuple[str, bool]] = field(default_factory=set)
-    readers: dict[str, set[str | None]] = field(default_factory=dict)
-
-
-def _note(reads: _Reads, reference: Reference, use: Use) -> None:
-    point = use.point
-    first = reference.path[0] if reference.path else None
-    if reference.root in point.loops:
-        name = point.loops[reference.root]
-        reads.loops.add((name.loop, name.index))
-    if reference.root == "error" and point.failed is not None:
-        reads.errors.add(point.failed)
-    if reference.root == "vars" and isinstance(first, str):
-        reads.variables.add(first)
-    if reference.root != "steps" or not isinstance(first, str) or len(reference.path) < 2:
-        return
-    facet = next((item for item in Facet if item == reference.path[1]), None)
-    if facet is None:
-        return
-    reads.steps.setdefault(first, set()).add(facet)
-    reads.readers.setdefault(first, set()).add(use.step.id if use.step else None)
-    fact = point.steps.get(first)
-    certain = fact is not None and fact.of(facet).presence is Presence.ALWAYS
-    if facet is not Facet.OUTPUT or not certain:
-        reads.records.add(first)
 
 
 def _cannot_fail(step: Step) -> Availability:
