@@ -6,8 +6,8 @@ a JSONPath machine. `tests/local/test_moto_seam.py` holds a canary for each seam
 changed, or no longer needs replacing.
 
 `desk` says what stands behind the API; `states`, `functions`, `events` with its `targets` and `schedules`, and
-`dynamodb` are what stands in for parts of moto; `seams` puts them in place. `objects` reads beneath the API what a
-run leaves in its buckets.
+`dynamodb` are what stands in for parts of moto; `seams` puts them in place. `imports` postpones what moto imports
+needlessly, `objects` reads beneath the API what a run leaves in its buckets.
 """
 
 from stepsmith.local.moto_seam.desk import Desk

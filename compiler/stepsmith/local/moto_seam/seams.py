@@ -18,6 +18,7 @@ from stepsmith.local.moto_seam import dynamodb
 from stepsmith.local.moto_seam.desk import Desk
 from stepsmith.local.moto_seam.events import send_to_targets
 from stepsmith.local.moto_seam.functions import invoke_function
+from stepsmith.local.moto_seam.imports import postpone
 from stepsmith.local.moto_seam.schedules import Schedules
 from stepsmith.local.moto_seam.states import REPLACEMENTS, StatesBackend
 
@@ -252,6 +253,7 @@ def install(desk: Desk) -> Installed:
     global _installed
     if _installed is not None:
         raise RuntimeError("another local AWS is running in this process")
+    postpone()
     _installed = Installed(desk)
     for module in (*_CORE, _API):
         _installed.patch(module)
