@@ -38,5 +38,9 @@ def _write(value: Json, line: str, parts: list[str]) -> None:
                 _write(item, inner, parts)
                 mark = "," + inner
             parts.append(line + "]")
+        case bool():
+            parts.append("true" if value else "false")
+        case int():
+            parts.append(str(value))
         case _:
             parts.append(json.dumps(value, allow_nan=False))

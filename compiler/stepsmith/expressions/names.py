@@ -58,6 +58,8 @@ def as_proven(scope: Scope, node: nodes.Expr, found: Place) -> Place:
     chain = chain_of(node)
     if chain is None or (chain[0], *chain[1]) not in scope.proven:
         return found
+    if found.read.present and found.read.doubt is None:
+        return found
     # A value that a union with null may be is there, but what is below it need not be.
     return replace(found, read=replace(found.read, present=True, doubt=None))
 
