@@ -6,6 +6,7 @@ The time is that of the processor, of this process and of those that it waits fo
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import subprocess
 import sys
@@ -38,9 +39,12 @@ def process(command: Sequence[str], folder: Path, environment: Mapping[str, str]
     """Runs `command` as a process of its own; a name without a slash is looked up beside this Python."""
     program = Path(sys.executable).parent / command[0]
     full = [str(program) if program.exists() else command[0], *command[1:]]
+    # As where it is installed: all but the first of the processes find the modules compiled.
+    variables = {**(os.environ if environment is None else environment)}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run() -> None:
-        done = subprocess.run(full, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(full, cwd=folder, env=variables, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr or done.stdout}")
 
