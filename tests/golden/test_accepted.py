@@ -10,7 +10,7 @@ import pytest
 from sfnx import testing
 
 from stepsmith.engine import Engine, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, VirtualClock, validate
-from stepsmith.model.steps import ActionStep
+from stepsmith.model.steps import UNDO, ActionStep
 from stepsmith.model.workflow import WorkflowType
 from stepsmith.reporting import summary
 from tests.golden.cases import ACCEPTED, accepted, check, compile_accepted, sample_input, states, written
@@ -59,10 +59,12 @@ def test_the_source_map_knows_every_state_and_every_step(name: str) -> None:
     shown = set()
     for state in origins["states"].values():
         if state.get("step") is not None:
-            assert lines[state["line"] - 1].lstrip().startswith("-")
+            line = lines[state["line"] - 1].lstrip()
+            assert line.startswith("rollback:" if "undoes" in state else "-")
             shown.add(state["step"])
         shown.update(state.get("folded", ()), *(way["steps"] for way in state.get("ways", ())))
-    assert {step.id for step in compilation.workflow.every_step()} == shown
+    unasked = set() if compilation.workflow.rolls_back else {step.id + UNDO for step in compilation.workflow.undoable}
+    assert {step.id for step in compilation.workflow.every_step()} - unasked == shown
 
 
 @pytest.mark.parametrize("failing", [None, 0, 1, 2])
@@ -101,17 +103,30 @@ class _Answers:
     def __init__(self, broken: str | None) -> None:
         self.broken = broken
         self.calls: list[str] = []
+        self.done: list[tuple[Any, Any]] = []
 
     def answer(self, arguments: Any) -> tuple[str | None, Any]:
         if "Payload" not in arguments:
             self.calls.append(f"child {arguments['StateMachineArn']}")
             return None, {"Output": None, "ExecutionArn": "arn:aws:states:::execution:child:run-2"}
         payload = arguments["Payload"]
+        if "asked_by" in payload:
+            return None, {"Payload": self.ledger(payload["steps"])}
         step = payload["step"]
         self.calls.append(json.dumps([step["path"], payload["params"]], sort_keys=True))
         if step["id"] == self.broken:
             return "Lambda.Unknown", "it broke"
+        self.done.append((step, RESULTS[step["action"]]))
         return None, {"StatusCode": 200, "Payload": RESULTS[step["action"]]}
+
+    def ledger(self, asked: Any) -> Any:
+        """What has been answered, latest first; both interpreters are given the same."""
+        undo = [
+            {"step": step["id"], "path": step["path"], "output": output, "with": step.get("undo", {})}
+            for step, output in reversed(self.done)
+            if step["id"] in asked
+        ]
+        return {"undo": undo, "problem": ""}
 
     def to_engine(self, call: TaskCall) -> TaskOutcome:
         error, result = self.answer(call.arguments)

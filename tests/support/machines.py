@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from stepsmith.catalog import read_catalog
 from stepsmith.engine import Engine, Execution, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded
 from stepsmith.pipeline import Compilation, compile_bytes
+from tests.support.ledger import FUNCTION, Told
 
 CATALOG = read_catalog((Path(__file__).parents[1] / "golden" / "catalog.json").read_text())
 RESULTS: Mapping[str, Any] = {
@@ -58,9 +59,18 @@ def run(text: str, input: Any = None, outcomes: Mapping[str, Any] | None = None)
     left = {name: list(value) if isinstance(value, list) else value for name, value in (outcomes or {}).items()}
     calls: list[tuple[str, dict[str, Any]]] = []
 
+    told = Told()
+
     def answer(call: TaskCall) -> TaskOutcome:
         arguments: Any = call.arguments
         payload = arguments["Payload"]
+        if arguments["FunctionName"] == FUNCTION:
+            return told.ledger(call)
+        outcome = _invoke(answered(payload))
+        told.step(call, outcome)
+        return outcome
+
+    def answered(payload: Any) -> TaskOutcome:
         step = payload["step"]
         calls.append((step["path"], payload["params"]))
         given = left.get(step["id"], RESULTS[step["action"]])
@@ -71,14 +81,13 @@ def run(text: str, input: Any = None, outcomes: Mapping[str, Any] | None = None)
         return given.outcome() if hasattr(given, "outcome") else TaskSucceeded(given)
 
     compilation = compiled(text)
-    engine = Engine(lambda call: _invoke(answer, call))
+    engine = Engine(answer)
     execution = engine.start(compilation.asl or "", input if input is not None else {}, name="run-1")
     engine.run(execution)
     return Run(execution, calls)
 
 
-def _invoke(answer: Callable[[TaskCall], TaskOutcome], call: TaskCall) -> TaskOutcome:
-    outcome = answer(call)
+def _invoke(outcome: TaskOutcome) -> TaskOutcome:
     if isinstance(outcome, TaskSucceeded):
         return TaskSucceeded({"StatusCode": 200, "Payload": outcome.output}, outcome.after)
     return outcome

@@ -166,6 +166,8 @@ class Use:
     condition: Template | None
     point: Point
     step: Step | None
+    output: Type | None = None
+    """The type of `output`, where that can be read."""
 
 
 def use_templates(use: Use) -> Iterator[Template]:

@@ -123,7 +123,7 @@ class _Walk:
         self._input = input_type(workflow)
         self._looking = False
         """Whether a loop's first look is being taken."""
-        self._order = dict.fromkeys(step.id for step in workflow.every_step())
+        self._order = dict.fromkeys(step.id for step in (*walk(workflow.steps), *walk(workflow.finally_steps)))
 
     def analysis(self) -> Analysis:
         end = self._block(self._workflow.steps, Point())
@@ -227,8 +227,15 @@ class _Walk:
         """What is known after a step with a result of its own, failures that it survives included."""
         self._results[step.id] = self._outputs[step.id] = result
         if step.output is not None:
-            self._uses.append(Use(UseKind.RESHAPE, step.output, None, point, step))
+            self._uses.append(Use(UseKind.RESHAPE, step.output, None, point, step, result))
             self._outputs[step.id] = self._type(step.output, point, {"output": Binding(type=result, code="$output")})
+        if step.rollback is not None:
+            # It reads what stood there when the step began, and the step's own output.
+            self._points[step.rollback.id] = point
+            given = replace(point, answerable=False)
+            self._uses.append(
+                Use(UseKind.PARAMS, step.rollback.params, None, given, step.rollback, self._outputs[step.id])
+            )
         after = point.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
         return replace(self._handled(step, step.on_failure or (), after, point), proven=point.proven)
 
@@ -366,7 +373,7 @@ class _Walk:
         """What is known after a `parallel` or `for_each`, which fails as a whole."""
         self._results[step.id] = self._outputs[step.id] = result
         if step.output is not None:
-            self._use(UseKind.RESHAPE, step.output, point, step)
+            self._uses.append(Use(UseKind.RESHAPE, step.output, None, point, step, result))
             extra = {"output": Binding(type=result, code="$output")}
             self._outputs[step.id] = self._type(step.output, point, extra)
         after = after.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))

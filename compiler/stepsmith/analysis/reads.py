@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from stepsmith.analysis.facts import Facet, Use, use_templates
 from stepsmith.expressions.scope import Presence
 from stepsmith.expressions.syntax import Reference, references
-from stepsmith.model.steps import ForEachStep, RepeatStep, Step, SwitchStep, TryStep
+from stepsmith.model.steps import ForEachStep, RepeatStep, Step, SwitchStep, TryStep, owner_of
 
 
 @dataclass
@@ -92,7 +92,8 @@ def _note(reads: Reads, reference: Reference, use: Use) -> None:
     if facet is None:
         return
     reads.steps.setdefault(first, set()).add(facet)
-    reads.readers.setdefault(first, set()).add(use.step.id if use.step else None)
+    # What an undo reads is handed over when the step that it undoes begins.
+    reads.readers.setdefault(first, set()).add(owner_of(use.step.id) if use.step else None)
     fact = point.steps.get(first)
     certain = fact is not None and fact.of(facet).presence is Presence.ALWAYS
     if facet is not Facet.OUTPUT or not certain:

@@ -13,6 +13,7 @@ from stepsmith.checks.expressions import check_expressions
 from stepsmith.checks.flow import check_flow
 from stepsmith.checks.input import check_input
 from stepsmith.checks.params import check_params
+from stepsmith.checks.rollback import check_rollback
 from stepsmith.checks.secrets import check_environment, check_secrets
 from stepsmith.checks.triggers import check_triggers
 
@@ -30,6 +31,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     check_secrets,
     check_environment,
     check_triggers,
+    check_rollback,
 )
 
 

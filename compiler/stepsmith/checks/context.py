@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stepsmith.analysis.facts import Analysis, Point, Use, UseKind
+from stepsmith.analysis.facts import Analysis, Point, Use
 from stepsmith.analysis.scopes import NoCodes, build_scope
 from stepsmith.catalog import ActionCatalog
 from stepsmith.diagnostics import Diagnostics
@@ -41,8 +41,8 @@ class CheckContext:
         # Several checks ask of the same place. Uses live as long as the analysis, so that their ids stay theirs.
         if id(use) not in self._scopes:
             extra: dict[str, Binding] = {}
-            if use.kind is UseKind.RESHAPE and use.step is not None:
-                extra["output"] = Binding(type=self.analysis.results[use.step.id], code="$output")
+            if use.output is not None:
+                extra["output"] = Binding(type=use.output, code="$output")
             self._scopes[id(use)] = self.scope(use.point, extra)
         return self._scopes[id(use)]
 

@@ -15,7 +15,7 @@ WORKFLOW: Final[Mapping[str, str]] = {
     "triggers": "What starts the workflow besides people: events, schedules, HTTP requests.",
     "timeout": "How long a run may take.",
     "retry": "How steps are retried that say nothing of it themselves.",
-    "on_failure": "What follows the failure of a step that says nothing of it itself.",
+    "on_failure": "What follows a failure that ends the run: fail (default), or rollback: what was done is undone.",
     "steps": "What is done, from top to bottom.",
     "output": "The run's output: data in which any text may hold {{ … }}. Left out it is null.",
     "finally": "Steps that run last whatever happened.",
@@ -50,7 +50,8 @@ MODIFIERS: Final[Mapping[str, str]] = {
     "timeout": "How long the step may take, a single attempt of it.",
     "heartbeat": "How long the step may be silent.",
     "retry": "How often and how fast the step is tried again: a number, a mapping or a list of mappings.",
-    "on_failure": "What follows when the step has failed for good: fail (default), continue, or handlers.",
+    "on_failure": "What follows when the step has failed for good: fail (default), continue, rollback, or handlers.",
+    "rollback": "What undoes the step in a rollback; its output is `output`; none: there is nothing to undo.",
     "output": "Reshapes the step's result, which stands here as `output`.",
 }
 RETRY: Final[Mapping[str, str]] = {
@@ -64,7 +65,7 @@ RETRY: Final[Mapping[str, str]] = {
 HANDLER: Final[Mapping[str, str]] = {
     "errors": "The errors that it is for; left out, all of them.",
     "steps": "What is done about it; error.type, error.message and error.step can be read here.",
-    "then": "What follows: fail (default) or continue.",
+    "then": "What follows: fail (default), continue or rollback.",
 }
 FOR_EACH: Final[Mapping[str, str]] = {
     "in": "The list.",

@@ -14,10 +14,11 @@ from stepsmith.catalog import ActionCatalog, ActionSignature
 from stepsmith.dialects.native.policies import HANDLER_KEYS, RETRY_KEYS
 from stepsmith.dialects.native.reading import IDENTIFIER, VARIABLE
 from stepsmith.dialects.native.steps import FOR_EACH_KEYS, MODIFIERS, VERBS
+from stepsmith.dialects.native.undoing import NOTHING, UNDO_KEYS, UNDO_VERBS
 from stepsmith.dialects.native.workflow import METHODS, NAME, WORKFLOW_KEYS
 from stepsmith.document import Json
 from stepsmith.editor import words
-from stepsmith.model.policies import Jitter
+from stepsmith.model.policies import Jitter, Then
 from stepsmith.model.steps import S3Format
 from stepsmith.model.workflow import WorkflowType
 from stepsmith.schema import KEYWORDS, TYPES
@@ -61,10 +62,11 @@ def workflow_schema(catalog: ActionCatalog) -> Schema:
         "retry_rule": _object(_each(RETRY_KEYS, _RETRY, words.RETRY)),
         "on_failure": {
             "anyOf": [
-                {"type": "string", "enum": ["fail", "continue", "skip"]},
+                {"type": "string", "enum": ["fail", "continue", "skip", "rollback"]},
                 {"type": "array", "items": _reference("handler")},
             ]
         },
+        "rollback": _rollback(catalog),
         "handler": _object(_each(HANDLER_KEYS, _HANDLER, words.HANDLER)),
         "property": _property(),
         "trigger": {"oneOf": [_event(), _schedule(), _api()]},
@@ -97,6 +99,24 @@ def _step(verb: str, catalog: ActionCatalog) -> Schema:
     if verb == "action":
         found["allOf"] = [_params_of(action) for action in catalog]
     return found
+
+
+def _rollback(catalog: ActionCatalog) -> Schema:
+    """The step that undoes another: one of three verbs, with the keys that go with it."""
+    ways: list[Json] = []
+    for verb in UNDO_VERBS:
+        value = _action_names(catalog) if verb == "action" else _VERBS.get(verb, {})
+        keys = [key for key in UNDO_KEYS if key not in UNDO_VERBS]
+        shapes = {**_MODIFIERS, **_SETTINGS, **_OWN_SETTINGS.get(verb, {})}
+        properties = {
+            verb: {"description": words.VERBS.get(verb, ""), **value},
+            **_each(keys, shapes, {**words.SETTINGS, **words.MODIFIERS}),
+        }
+        way = _object(properties, required=(verb,))
+        if verb == "action":
+            way["allOf"] = [_params_of(action) for action in catalog]
+        ways.append(way)
+    return {"oneOf": [{"const": NOTHING}, *ways]}
 
 
 def _action_names(catalog: ActionCatalog) -> Schema:
@@ -231,6 +251,7 @@ _WORKFLOW: Final[Mapping[str, Schema]] = {
     "triggers": {"type": "array", "items": _reference("trigger")},
     "timeout": _reference("duration"),
     "retry": _reference("retry"),
+    "on_failure": {"type": "string", "enum": ["fail", "rollback"]},
     "steps": _reference("steps"),
     "finally": _reference("steps"),
 }
@@ -243,6 +264,7 @@ _MODIFIERS: Final[Mapping[str, Schema]] = {
     "heartbeat": _reference("duration"),
     "retry": _reference("retry"),
     "on_failure": _reference("on_failure"),
+    "rollback": _reference("rollback"),
 }
 _RETRY: Final[Mapping[str, Schema]] = {
     "max_retries": {"type": "integer", "minimum": 0},
@@ -255,7 +277,7 @@ _RETRY: Final[Mapping[str, Schema]] = {
 _HANDLER: Final[Mapping[str, Schema]] = {
     "errors": _reference("errors"),
     "steps": _reference("steps"),
-    "then": {"type": "string", "enum": ["continue", "fail"]},
+    "then": {"type": "string", "enum": [then.value for then in Then]},
 }
 _SETTINGS: Final[Mapping[str, Schema]] = {
     "params": {"type": ["object", "null"]},

@@ -10,6 +10,7 @@ from stepsmith.asl.origins import ORIGINS_VERSION
 from stepsmith.asl.states import ChoiceState, Role, State, StateMachine, Unset, WaitState, Way, every_state
 from stepsmith.document import Json
 from stepsmith.model.steps import (
+    UNDO,
     ActionStep,
     Block,
     ForEachStep,
@@ -32,6 +33,8 @@ class _Place:
     """With `[]` for each iteration or round it stands in."""
     blocks: tuple[str, ...]
     """The paths of the blocks around it that are no scopes of their own, outermost first."""
+    undoes: str | None = None
+    """The path of the step that it undoes."""
 
 
 def origins(workflow: Workflow, machine: StateMachine) -> dict[str, Json]:
@@ -61,6 +64,8 @@ def _places(block: Block, prefix: str, blocks: tuple[str, ...]) -> Iterator[_Pla
     for step in block:
         path = f"{prefix}.{step.id}" if prefix else step.id
         yield _Place(step, path, blocks)
+        if step.rollback is not None:
+            yield _Place(step.rollback, path + UNDO, (), path)
         match step:
             case ParallelStep():
                 for branch in step.branches:
@@ -125,6 +130,9 @@ def _entry(place: _Place, role: Role) -> dict[str, Json]:
     }
     if role is Role.STEP and isinstance(place.step, ActionStep):
         entry["action"] = place.step.action
+    if place.undoes is not None:
+        entry["undoes"] = place.undoes
+        entry["blocks"] = []
     if place.blocks:
         entry["blocks"] = list(place.blocks)
     return entry

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, cast
 
 from stepsmith.engine import Clock
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
+from stepsmith_functions.history.store import HistoryError
+from stepsmith_functions.history.values import Json, StoredValue
 from stepsmith_functions.runtime.recording import RecordedStep, RunReader, StepEnd, StepRecorder, StepStart
 from stepsmith_functions.runtime.recording import StepError as ToldError
 from stepsmith_functions.runtime.settings import Settings
@@ -58,6 +60,15 @@ class MemoryHistory:
     def reader(self, settings: Settings) -> RunReader | None:  # noqa: ARG002
         return self
 
+    def ledger(self, settings: Settings) -> MemoryHistory:  # noqa: ARG002
+        return self
+
+    def told(self, run_id: str) -> dict[str, StepRecord]:
+        return self.steps(run_id)
+
+    def load(self, value: StoredValue) -> Json:
+        raise HistoryError(f"nothing is kept apart in a local run: {value.uri}")
+
     def started(self, step: StepStart) -> None:
         known = self._steps.get(step.run_id, {}).get(step.path)
         self._keep(
@@ -71,6 +82,9 @@ class MemoryHistory:
                 action=step.action,
                 params=step.params,
                 started_at=known.started_at if known else step.started_at,
+                attempt_started=step.started_at,
+                handed=step.handed,
+                undoes=step.undoes,
                 sequence=known.sequence if known else len(self._steps.get(step.run_id, {})),
             )
         )

@@ -18,13 +18,14 @@ from typing import Final
 from stepsmith.asl.names import environment_key, machine_id
 from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
-from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome, api_event
+from stepsmith.engine import Evaluation, Event, Execution, Failure, TaskCall, TaskOutcome, api_event
 from stepsmith.local.aws import LocalAws
 from stepsmith.local.functions import ACCOUNT, REGION
 from stepsmith.local.mocks import Mocks, mocked_outcome
 from stepsmith.local.sam import FunctionResource, SamTemplate, read_template
 from stepsmith.local.stack import STACK
 from stepsmith.project import STATE_FOLDER, Project
+from stepsmith_functions.history.ending import run_ending
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.origins import read_origins
 from stepsmith_functions.history.rebuild import steps_from_history
@@ -33,13 +34,6 @@ from stepsmith_functions.history.result import run_result, with_children
 from stepsmith_functions.history.store import HistoryError
 
 NOTHING_ANSWERS: Final = "NothingAnswers"
-_STATUS: Final = {
-    Status.RUNNING: RunStatus.RUNNING,
-    Status.SUCCEEDED: RunStatus.SUCCEEDED,
-    Status.FAILED: RunStatus.FAILED,
-    Status.TIMED_OUT: RunStatus.TIMED_OUT,
-    Status.ABORTED: RunStatus.CANCELLED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +337,7 @@ def _merged(rebuilt: Sequence[StepRecord], told: Mapping[str, StepRecord]) -> li
 
 
 def _record(program: Program, execution: Execution, data: Json) -> RunRecord:
-    status = _STATUS[execution.status]
+    status, told = run_ending(str(execution.status), execution.error, execution.cause)
     if execution.error == NOTHING_ANSWERS:
         status = RunStatus.FAILED
     return RunRecord(
@@ -355,16 +349,22 @@ def _record(program: Program, execution: Execution, data: Json) -> RunRecord:
         ended_at=execution.stopped,
         input=data,
         output=execution.output,
-        error=_error(program, execution, status),
+        error=_error(program, execution, status, told),
         transitions=execution.transitions,
         execution_arn=execution.arn,
         complete=status.is_final,
     )
 
 
-def _error(program: Program, execution: Execution, status: RunStatus) -> RunError | None:
+def _error(program: Program, execution: Execution, status: RunStatus, told: RunError | None) -> RunError | None:
     if status in (RunStatus.SUCCEEDED, RunStatus.RUNNING):
         return None
+    if told is not None and told.step is not None:
+        # It was on its way through a rollback: the state that ended the run is not the one that failed it.
+        lines = program.origins.get("steps")
+        known = lines.get(told.step) if isinstance(lines, dict) else None
+        line = known.get("line") if isinstance(known, dict) else None
+        return replace(told, line=line if isinstance(line, int) else None)
     if status is RunStatus.TIMED_OUT:
         limit = execution.machine.timeout
         return RunError("States.Timeout", f"the run took longer than its timeout of {limit} seconds")

@@ -21,12 +21,14 @@ from stepsmith.lowering.context import Context, Finally, Guard, Number, without_
 from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingBlock
 from stepsmith.lowering.failing import (
     inside,
+    leaving,
     lower_handlers,
     must_go,
     raise_error,
     raised_from,
 )
 from stepsmith.lowering.joining import begun, constant_error
+from stepsmith.model.policies import Then
 from stepsmith.model.steps import (
     Block,
     RepeatStep,
@@ -34,6 +36,7 @@ from stepsmith.model.steps import (
     StopStep,
     SwitchStep,
     TryStep,
+    rolls_back,
     walk,
 )
 
@@ -180,8 +183,13 @@ def lower_finally(
     after = context.fold_to_state(edge, ENTRY)
     rules = [Rule(jsonata.field(jsonata.call("exists", jsonata.steps(held, ["type"])).text), failed)]
     handlers = step.catch if isinstance(step, TryStep) else ()
-    leaving = (*walk(body), *(inner for handler in handlers for inner in walk(handler.steps)))
-    if any(isinstance(inner, StopStep) for inner in leaving):
+    within = (*walk(body), *(inner for handler in handlers for inner in walk(handler.steps)))
+    begins = any(map(rolls_back, within)) or any(handler.then is Then.ROLLBACK for handler in handlers)
+    if step is not None and begins:
+        with context.guarded((leaving(context, step),), ()):
+            out = raise_error(context, f"{name}.leave.finally", step, raised_from(outcome))
+        rules.insert(0, Rule(jsonata.field(jsonata.call("exists", jsonata.steps(held, ["rollback"])).text), out))
+    if any(isinstance(inner, StopStep) for inner in within):
         stopped = jsonata.call("exists", jsonata.steps(held, ["stop"]))
         rules.append(Rule(jsonata.field(stopped.text), *_stopped(context, name, outcome)))
     exit_name = context.add(
@@ -201,7 +209,7 @@ def lower_finally(
     with context.guarded((Guard(None, Edge(own), late, step, block), *context.frame.guards)):
         entry = context.block(block, Edge(exit_name))
     succeeded = Edge(entry.target, (PendingAssign(step, outcome, {}), *entry.pending))
-    return succeeded, Guard(None, entry, outcome, step, body), Finally(entry, outcome)
+    return succeeded, Guard(None, entry, outcome, step, body), Finally(entry, outcome, step, body)
 
 
 def _stopped(context: Context, name: str, outcome: str) -> tuple[str, dict[str, Json]]:

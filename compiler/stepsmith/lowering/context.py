@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from stepsmith.analysis.facts import Analysis, Facet, Point
-from stepsmith.analysis.scopes import build_scope
+from stepsmith.analysis.scopes import Codes, build_scope
 from stepsmith.asl.states import Origin, PassState, Role, State, SubMachine, SucceedState, ways_out
 from stepsmith.catalog import ActionCatalog, Permission
 from stepsmith.diagnostics import Diagnostics
@@ -17,6 +17,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.translate import Translation, translate, translate_condition
+from stepsmith.expressions.types import kinds
 from stepsmith.lowering.codes import ENTRY, LONGEST_INLINE, UNREPEATABLE, CannotFold, Captures, Place, PlaceCodes
 from stepsmith.lowering.edges import Edge, End, Folded, Pending, PendingAssign, PendingBlock, PendingSet
 from stepsmith.lowering.names import Chain, Names
@@ -50,6 +51,10 @@ class Guard:
     """The `try` whose handler it is; None for the workflow's `finally`."""
     block: Block
     """What it guards."""
+    marks: Mapping[str, Json] = field(default_factory=dict)
+    """What is kept beside the error."""
+    is_default: bool = False
+    """It is the workflow's own `on_failure`, which a step's own beats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,10 @@ class Finally:
     edge: Edge
     outcome: str
     """The variable that says what follows it."""
+    owner: Step | None
+    """The `try` that it belongs to; None for the workflow's, which stands behind a rollback."""
+    block: Block
+    """What it stands behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +92,18 @@ class Frame:
     """The path of the steps here: texts, and numbers known only in a run."""
     captures: Captures | None = None
     """Inside a distributed loop: what must be handed in."""
+    is_outermost: bool = False
+    """The machine itself: no branch, no iteration."""
     first: tuple[str, ForEachStep] | None = None
     """The first state of an iteration, which finds the item in its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Another way to read what expressions name, and the names that are there besides."""
+
+    codes: Codes
+    extra: Mapping[str, Binding] = field(default_factory=dict)
 
 
 @dataclass
@@ -104,7 +123,9 @@ class Context:
     """What the machine's role must allow for calls of AWS."""
     labels: list[str] = field(default_factory=list)
     """Of distributed loops."""
-    frame: Frame = field(default_factory=Frame)
+    frame: Frame = field(default_factory=lambda: Frame(is_outermost=True))
+    reading: Reading | None = None
+    """What expressions read in place of the machine's variables, while an undo is lowered."""
 
     def block(self, block: Block, edge: Edge) -> Edge:
         """The edge that enters `block`, which then goes on along `edge`."""
@@ -116,6 +137,15 @@ class Context:
             raise LoweringError(f"two states are named {state.name}")
         self.frame.states[state.name] = state
         return state.name
+
+    @contextmanager
+    def reading_by(self, reading: Reading) -> Iterator[None]:
+        """Lowers expressions inside that read in another way."""
+        outer, self.reading = self.reading, reading
+        try:
+            yield
+        finally:
+            self.reading = outer
 
     @contextmanager
     def guarded(self, guards: tuple[Guard, ...], finallies: tuple[Finally, ...] | None = None) -> Iterator[None]:
@@ -172,18 +202,22 @@ class Context:
         """A condition as JSONata that yields true or false."""
         return self._checked(template, point, place, {}, condition=True).code
 
-    def _codes(self, place: Place) -> PlaceCodes:
+    def codes(self, place: Place) -> Codes:
+        """How things read at `place`."""
         frame = self.frame
+        if self.reading is not None:
+            return self.reading.codes
         return PlaceCodes(self.analysis, self.names, place, frame.chain, self.workflow.name, frame.captures)
 
     def run_id(self) -> Json:
         """The id of the run as a field; the executions of a distributed loop have names of their own."""
-        return jsonata.field(self._codes(ENTRY).run("id"))
+        return jsonata.field(self.codes(ENTRY).run("id"))
 
     def _checked(
         self, template: Template, point: Point, place: Place, extra: Mapping[str, Binding], *, condition: bool
     ) -> Translation:
-        scope = build_scope(self.analysis, point, self._codes(place), extra)
+        names = {**self.reading.extra, **extra} if self.reading is not None else extra
+        scope = build_scope(self.analysis, point, self.codes(place), names)
         diagnostics = Diagnostics()
         translation = (translate_condition if condition else translate)(template, scope, diagnostics)
         if translation is None:
@@ -225,6 +259,28 @@ class Context:
                 return made if len(pairs) == len(parts) and len(made) <= LONGEST_INLINE else None
             case ListValue():
                 return None
+
+    def as_code(self, value: Value, point: Point, extra: Mapping[str, Binding] | None = None) -> str:
+        """`value` as one expression, whatever it holds; what is missing inside of it is left out."""
+        match value:
+            case Literal():
+                return jsonata.literal_code(value.value)
+            case Templated():
+                return self.translated(value.template, point, ENTRY, extra).code
+            case ObjectValue():
+                pairs = [(item.key, self.as_code(item.value, point, extra)) for item in value.fields]
+                return jsonata.obj([(jsonata.constant(key), jsonata.verbatim(code)) for key, code in pairs]).text
+            case ListValue():
+                return jsonata.array([self._item_code(item, point, extra) for item in value.items]).text
+
+    def _item_code(self, value: Value, point: Point, extra: Mapping[str, Binding] | None) -> Code:
+        """An item of a list constructor, which would splice an item that is a list itself."""
+        code = jsonata.verbatim(self.as_code(value, point, extra))
+        if isinstance(value, Templated):
+            is_list = kinds(self.translated(value.template, point, ENTRY, extra).type) == {"array"}
+        else:
+            is_list = isinstance(value, ListValue) or (isinstance(value, Literal) and isinstance(value.value, list))
+        return jsonata.nested(code) if is_list else code
 
     # -- edges ------------------------------------------------------------------------------------
 
@@ -280,7 +336,7 @@ class Context:
         """The output of a step that has ended; None when it has none."""
         if (step.id, Facet.OUTPUT) in place.steps:
             return _known(place.steps[step.id, Facet.OUTPUT])
-        return self._codes(place).step(step.id, Facet.OUTPUT) if step.id in self.analysis.read else None
+        return self.codes(place).step(step.id, Facet.OUTPUT) if step.id in self.analysis.read else None
 
     def _output(self, end: End, place: Place) -> Written:
         """What an end puts out."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from stepsmith.analysis.facts import Facet
-from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, PassState, Role, Rule, Way
+from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, PassState, Retrier, Role, Rule, Way
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.codes import ENTRY, Place
@@ -14,8 +15,14 @@ from stepsmith.lowering.context import Context, Guard, LoweringError
 from stepsmith.lowering.edges import Edge, Folded, PendingSet
 from stepsmith.lowering.errors import error_cause, error_fields, expand
 from stepsmith.model.policies import Handler, Then
-from stepsmith.model.steps import Block, Step, TryStep, handlers_of, inner_blocks, walk
+from stepsmith.model.steps import Block, Step, TryStep, handlers_of, inner_blocks, rolls_back, walk
 
+ROLLBACK: Final = "workflow.rollback"
+"""The state that begins the rollback of the run."""
+LEAVES: Final = "Stepsmith.Rollback"
+"""The error with which a branch or an iteration fails whose error is on its way to the rollback."""
+LONGEST_TEXT: Final = 7_000
+"""Characters of each part of such an error: together they must fit a Cause of 32,768."""
 EVERYTHING = "States.ALL"
 TASK_FAILED = "States.TaskFailed"
 NOT_TASK_FAILED = ("States.Timeout", "States.HeartbeatTimeout", "States.QueryEvaluationError")
@@ -53,6 +60,15 @@ def lower_handlers(
 
 
 def _guard(context: Context, step: Step, handler: Handler, done: Edge, block: Block) -> Guard:
+    errors = None if handler.errors is None else expand(handler.errors, context.catalog)
+    if handler.then is Then.ROLLBACK:
+        leave = leaving(context, step)
+        if not handler.steps:
+            return replace(leave, errors=errors)
+        held = context.names.error(step.id)
+        with context.guarded((leave,), ()):
+            out = raise_error(context, f"{step.id}.leave", step, raised_from(held))
+        return Guard(errors, context.block(handler.steps, Edge(out)), held, step, block)
     again = handler.then is not Then.CONTINUE
     variable = context.names.error(step.id) if again or step.id in context.analysis.errors_read else None
     after = done
@@ -61,8 +77,52 @@ def _guard(context: Context, step: Step, handler: Handler, done: Edge, block: Bl
         if name not in context.frame.states:
             raise_error(context, name, step, raised_from(variable))
         after = Edge(name)
-    errors = None if handler.errors is None else expand(handler.errors, context.catalog)
     return Guard(errors, context.block(handler.steps, after), variable, step, block)
+
+
+def leaving(context: Context, step: Step) -> Guard:
+    """The way of an error to the rollback of the run: past the handlers around, through each `finally` on the way.
+
+    A branch or an iteration can only fail, so it does with a name of its own that no handler takes (`leaves`).
+    """
+    frame = context.frame
+    around = next((item for item in frame.finallies if item.owner is not None), None)
+    if around is not None:
+        return Guard(None, around.edge, around.outcome, step, around.block, {"rollback": True})
+    if frame.is_outermost:
+        return Guard(None, Edge(ROLLBACK), context.names.rollback("error"), step, context.workflow.steps)
+    variable = context.names.error(f"{step.id}.out")
+    name = f"{step.id}.out"
+    if name not in frame.states:
+        held = jsonata.variable(variable)
+        longest = jsonata.constant(LONGEST_TEXT)
+        told = [
+            (jsonata.constant(key), jsonata.call("substring", jsonata.steps(held, [key]), jsonata.constant(0), longest))
+            for key in ("type", "message", "cause", "step")
+        ]
+        cause = jsonata.field(jsonata.call("string", jsonata.obj(told)).text)
+        origin = Origin(Role.RAISE, step.span, step.id)
+        context.add(FailState(name=name, origin=origin, error=LEAVES, cause=cause))
+    return Guard(None, Edge(name), variable, step, ())
+
+
+def leaves(context: Context, step: Step) -> tuple[tuple[Retrier, ...], tuple[Catcher, ...]]:
+    """What a block with branches or iterations does with an error that is on its way to the rollback: it is not tried
+    again, and goes on its way."""
+    blocks = inner_blocks(step)
+    if not any(rolls_back(inner) for block in blocks for inner in walk(block)):
+        return (), ()
+    guard = leaving(context, step)
+    change = _change(context, step, guard, {}, inside(step))
+    folded = context.fold_to_state(guard.edge, Place())
+    assign: dict[str, Json] = {**context.entry_assign(step.id), **change.assign, **folded.assign}
+    told = jsonata.call("parse", jsonata.verbatim("$states.errorOutput.Cause"))
+    marks = [told, jsonata.constant(dict(guard.marks))] if guard.marks else []
+    assign[guard.variable or ""] = jsonata.field(
+        jsonata.call("merge", jsonata.array(marks)).text if marks else told.text
+    )
+    retrier = Retrier((LEAVES,), interval=1, max_attempts=0, backoff=1.0)
+    return (retrier,), (Catcher((LEAVES,), must_go(folded), assign, output={}),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +137,8 @@ def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
     """The step's own handlers, then those of the blocks around it."""
     found: list[tuple[Catcher, Folded]] = []
     for guard in (*own, *context.frame.guards):
+        if guard.is_default and step.on_failure == ():
+            continue
         found.append(_catcher(context, step, guard))
         if guard.errors is None:
             break
@@ -98,7 +160,7 @@ def _catcher(context: Context, step: Step, guard: Guard) -> tuple[Catcher, Folde
         **folded.assign,
     }
     if guard.variable is not None:
-        assign[guard.variable] = raised
+        assign[guard.variable] = {**raised, **guard.marks}
     errors = (EVERYTHING,) if guard.errors is None else guard.errors
     return Catcher(errors, must_go(folded), assign, output={}), folded
 
@@ -191,7 +253,7 @@ def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised)
         if anew:
             assign |= context.record(step, {Facet.STATUS: "failed", Facet.ERROR: error})
     if guard.variable is not None:
-        assign[guard.variable] = raised.fields()
+        assign[guard.variable] = {**raised.fields(), **guard.marks}
     if any(isinstance(pending, PendingSet) for pending in guard.edge.pending):
         return assign, context.state_for(guard.edge)
     folded = context.fold_to_state(guard.edge, place)

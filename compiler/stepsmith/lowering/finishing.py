@@ -13,6 +13,7 @@ from stepsmith.lowering.codes import UNREPEATABLE, Place
 from stepsmith.lowering.context import Context, Guard, without_output
 from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.failing import catching, handled, inside, lower_handlers
+from stepsmith.lowering.handing import remembered
 from stepsmith.model.steps import Step
 
 
@@ -72,6 +73,7 @@ def finish(
             **context.unrun(handled(step)),
             **(kept or {}),
             **context.record(step, {Facet.OUTPUT: output, Facet.STATUS: "succeeded"}),
+            **remembered(context, step, output, entry),
             **after.assign,
         },
         output=after.output if after.next is None else output,

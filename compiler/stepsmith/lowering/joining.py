@@ -21,7 +21,7 @@ from stepsmith.lowering.codes import ENTRY
 from stepsmith.lowering.context import Context, Guard, Number
 from stepsmith.lowering.edges import Edge, PendingAssign
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import Raised, must_go, raise_error
+from stepsmith.lowering.failing import Raised, leaves, must_go, raise_error
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.model.steps import (
     ForEachStep,
@@ -56,8 +56,10 @@ def joined(
     tolerant = isinstance(step, ForEachStep) and (step.tolerate or step.tolerate_percent is not None)
     if isinstance(step, ForEachStep) and tolerant and distributed is None:
         edge = _tolerance(context, step, edge, own)
-    done = finish(context, step, edge, point, own, result, role=Role.BLOCK, first=first, kept=kept)
+    never_again, out = leaves(context, step)
+    done = finish(context, step, edge, point, own, result, role=Role.BLOCK, first=(*out, *first), kept=kept)
     retry = retriers(step.retry, context.catalog, transient=False)
+    retry = (*never_again, *retry) if retry else ()
     state: ParallelState | MapState
     if isinstance(step, ParallelStep):
         state = ParallelState(

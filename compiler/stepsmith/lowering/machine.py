@@ -9,11 +9,13 @@ from stepsmith.asl.states import StateMachine
 from stepsmith.catalog import ActionCatalog
 from stepsmith.expressions.syntax import references
 from stepsmith.lowering.blocks import lower_finally
-from stepsmith.lowering.context import Context, in_order
+from stepsmith.lowering.context import Context, Finally, Guard, in_order
 from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.input import lower_input
 from stepsmith.lowering.names import Names
 from stepsmith.lowering.steps import lower_block
+from stepsmith.lowering.undoing import lower_rollback
+from stepsmith.model.policies import Then
 from stepsmith.model.workflow import Workflow
 from stepsmith.permissions import merged
 from stepsmith.services import ServiceCatalog
@@ -38,11 +40,17 @@ def lower_workflow(
     context = Context(workflow, analysis, catalog, Names(workflow, analysis), lower_block, services=services)
     span = workflow.output.span if workflow.output is not None else workflow.span
     done = Edge(End(f"{NAME}.end", span, workflow.output, analysis.end))
+    guards: tuple[Guard, ...] = ()
+    leaves: tuple[Finally, ...] = ()
     if workflow.finally_steps:
         done, guard, leave = lower_finally(context, None, NAME, workflow.finally_steps, workflow.steps, done)
-        with context.guarded((guard,), (leave,)):
-            entry = context.block(workflow.steps, done)
-    else:
+        guards, leaves = (guard,), (leave,)
+    if workflow.rolls_back:
+        # The rollback comes before the workflow's `finally`.
+        with context.guarded(guards, leaves):
+            rollback = lower_rollback(context)
+        guards = (rollback, *guards) if workflow.on_failure is Then.ROLLBACK else guards
+    with context.guarded(guards, leaves):
         entry = context.block(workflow.steps, done)
     start = lower_input(context, entry)
     return StateMachine(

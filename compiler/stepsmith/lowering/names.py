@@ -67,6 +67,14 @@ class Names:
         """What a `finally` block must end with: nothing, an error or a stop."""
         return self._choose(("outcome", step), f"{step}_outcome")
 
+    def undo(self, step: str) -> str:
+        """What a step without a handler leaves for its undo."""
+        return self._choose(("undo", step), f"{step}_undo")
+
+    def rollback(self, part: str) -> str:
+        """What the rollback of the run keeps: its list of `undo`, `at` which of it it stands, and so on."""
+        return self._choose(("rollback", part), part if part == "undo" else f"undo_{part}")
+
     def round(self, step: str) -> str:
         """The number of rounds of a `repeat`."""
         return self._choose(("round", step), f"{step}_round")

@@ -18,7 +18,6 @@ from stepsmith.asl.states import (
 )
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
-from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.syntax import Template
 from stepsmith.lowering.aws import lower_aws
 from stepsmith.lowering.blocks import lower_repeat, lower_switch, lower_try
@@ -30,8 +29,9 @@ from stepsmith.lowering.edges import Edge, PendingSet
 from stepsmith.lowering.errors import retriers
 from stepsmith.lowering.failing import Raised, inside, must_go, raise_error
 from stepsmith.lowering.finishing import finish, own_guards
+from stepsmith.lowering.handing import handed_over
 from stepsmith.lowering.loops import lower_for_each, lower_parallel
-from stepsmith.lowering.params import lower_params
+from stepsmith.lowering.payloads import payload
 from stepsmith.model.steps import (
     ActionStep,
     AwsStep,
@@ -51,7 +51,6 @@ from stepsmith.model.steps import (
 
 LAMBDA_INVOKE = "arn:${Partition}:states:::lambda:invoke"
 RESULT = "$states.result.Payload"
-RETRY_COUNT = "{% $states.context.State.RetryCount %}"
 
 
 def lower_block(context: Context, block: Block, edge: Edge) -> Edge:
@@ -136,7 +135,13 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         resource=LAMBDA_INVOKE,
         arguments={
             "FunctionName": f"${{{signature.function_id}}}",
-            "Payload": _payload(context, step, point, context.entry(step.id)),
+            "Payload": payload(
+                context,
+                step,
+                point,
+                context.entry(step.id),
+                more={"undo": handed_over(context, step, context.entry(step.id))} if step.rollback else None,
+            ),
         },
         timeout=step.timeout,
         heartbeat=step.heartbeat,
@@ -147,44 +152,6 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         next=done.next,
     )
     return Edge(context.add(state))
-
-
-def _payload(context: Context, step: ActionStep, point: Point, entry: Place) -> Json:
-    """What the handler gets: the params, and which run and step it works for."""
-    run: dict[str, Json] = {"id": context.run_id(), "workflow": context.workflow.name}
-    if context.workflow.version is not None:
-        run["version"] = jsonata.literal(context.workflow.version)
-    params = lower_params(context, step.params, point, entry)
-    return {
-        "params": params.values,
-        **({"secrets": params.secrets} if params.secrets else {}),
-        "run": run,
-        "step": {
-            "id": step.id,
-            "path": step_path(context, step, entry),
-            "action": step.action,
-            "line": step.span.start.line,
-            "attempt": RETRY_COUNT,
-        },
-    }
-
-
-def step_path(context: Context, step: Step, entry: Place) -> Json:
-    """The path that tells branches and iterations apart, such as `scan_all[2].scan`."""
-    if not context.frame.path:
-        return step.id
-    texts: list[str] = []
-    codes: list[Code] = []
-    for part in (*context.frame.path, f".{step.id}"):
-        if isinstance(part, str):
-            texts.append(part)
-            continue
-        codes += [jsonata.constant("".join(texts)), jsonata.verbatim(entry.loops.get((part.loop, True), part.code))]
-        texts = []
-    codes.append(jsonata.constant("".join(texts)))
-    if len(codes) == 1:
-        return "".join(texts)
-    return jsonata.field(jsonata.chain("&", codes).text)
 
 
 # -- wait and stop --------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from stepsmith.expressions.syntax import Template
 from stepsmith.model.calls import CallPattern
-from stepsmith.model.policies import Handler, RetryPolicy
+from stepsmith.model.policies import Handler, RetryPolicy, Then
 from stepsmith.model.values import ObjectValue, Value
 from stepsmith.source import Span
 
@@ -36,7 +36,10 @@ class Common:
     retry: RetryPolicy | None = None
     on_failure: tuple[Handler, ...] | None = None
     """None: the step says nothing, an empty tuple: it says `fail`."""
-    rollback: Step | None = None
+    rollback: Undo | None = None
+    """What undoes this step in a rollback."""
+    stays: bool = False
+    """Its author says that a rollback has nothing to undo of it (`rollback: none`)."""
     output: Value | None = None
     """The `output` modifier, which reshapes the result."""
 
@@ -220,6 +223,9 @@ Step: TypeAlias = (
     | TryStep
 )
 Block: TypeAlias = tuple[Step, ...]
+Undo: TypeAlias = ActionStep | ChildStep | AwsStep
+"""A step that undoes another: one task. Its id is that of the step that it undoes, with UNDO after it."""
+UNDO: Final = ".rollback"
 
 
 def inner_blocks(step: Step) -> tuple[Block, ...]:
@@ -243,6 +249,16 @@ def handlers_of(step: Step) -> tuple[Handler, ...]:
     """The handlers that stand on `step`: those of `on_failure` and, for a `try`, those of `catch`."""
     own = step.on_failure or ()
     return (*step.catch, *own) if isinstance(step, TryStep) else own
+
+
+def owner_of(step_id: str) -> str:
+    """The step that an undo undoes; any other step itself."""
+    return step_id.removesuffix(UNDO)
+
+
+def rolls_back(step: Step) -> bool:
+    """Whether a failure of `step` itself may begin a rollback, whatever the workflow says."""
+    return any(handler.then is Then.ROLLBACK for handler in handlers_of(step))
 
 
 def walk(block: Block) -> Iterator[Step]:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from stepsmith.document import Json
 from stepsmith.model.policies import RetryPolicy, Then
-from stepsmith.model.steps import Block, Step, walk
+from stepsmith.model.steps import Block, Step, rolls_back, walk
 from stepsmith.model.values import ObjectValue, Value
 from stepsmith.source import Span
 
@@ -86,5 +86,18 @@ class Workflow:
     finally_steps: Block = ()
 
     def every_step(self) -> Iterator[Step]:
-        yield from walk(self.steps)
-        yield from walk(self.finally_steps)
+        """The steps in the order written, those of handlers and the undos included."""
+        for step in (*walk(self.steps), *walk(self.finally_steps)):
+            yield step
+            if step.rollback is not None:
+                yield step.rollback
+
+    @property
+    def undoable(self) -> tuple[Step, ...]:
+        """The steps that a rollback undoes, in the order written."""
+        return tuple(step for step in walk(self.steps) if step.rollback is not None)
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether some failure begins a rollback."""
+        return self.on_failure is Then.ROLLBACK or any(rolls_back(step) for step in walk(self.steps))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stepsmith_functions.history.ledger import ToldSteps
     from stepsmith_functions.history.reader import HistoryReader
     from stepsmith_functions.history.steps import DynamoStepRecorder
 
@@ -30,3 +31,10 @@ def reader_for_steps() -> HistoryReader:
     from stepsmith_functions.history.deployment import history_reader
 
     return history_reader()
+
+
+def ledger_for_rollback() -> ToldSteps:
+    """What a rollback reads of what the steps of its run told, on the deployment's table."""
+    from stepsmith_functions.history.deployment import told_steps
+
+    return told_steps()

@@ -21,6 +21,7 @@ from stepsmith_functions.runtime import clients
 
 if TYPE_CHECKING:  # most handlers write a step and read nothing
     from stepsmith_functions.history.dynamodb import DynamoRunStore
+    from stepsmith_functions.history.ledger import ToldSteps
     from stepsmith_functions.history.reader import HistoryReader
 
 DEFAULT_DAYS: Final = 90
@@ -67,6 +68,13 @@ def history_reader(environment: Mapping[str, str] = os.environ) -> HistoryReader
     from stepsmith_functions.history.reader import HistoryReader
 
     return HistoryReader(run_store(environment))
+
+
+def told_steps(environment: Mapping[str, str] = os.environ) -> ToldSteps:
+    """What a rollback reads the steps from. Raises KeyError when a variable is absent."""
+    from stepsmith_functions.history.ledger import ToldSteps
+
+    return ToldSteps(run_store(environment))
 
 
 class LazyS3:

@@ -149,6 +149,19 @@ class Executions:
                 return history
         raise HistoryBehindError(f"the history of {execution_arn} does not show its end")
 
+    def history_showing(self, execution_arn: str, state: str) -> History:
+        """The history of an execution up to a state that it is known to have entered, and so with all that led there.
+
+        Raises HistoryBehindError if that never shows.
+        """
+        for attempt in range(self._backoff.attempts):
+            if attempt:
+                self._backoff.pause(attempt - 1)
+            history = read_history(self._events(execution_arn))
+            if any(visit.state == state for visit in history.visits):
+                return history
+        raise HistoryBehindError(f"the history of {execution_arn} does not show {state}")
+
     def _events(self, execution_arn: str) -> Iterator[Event]:
         token: object = None
         while True:

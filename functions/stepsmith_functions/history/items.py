@@ -187,6 +187,7 @@ class ItemWriter:
             TTL_ATTRIBUTE: self.expiry(step.ended_at or step.started_at or written_at),
             **self.value(step.run_id, "params", step.params),
             **self.value(step.run_id, "output", step.output),
+            **self.value(step.run_id, "handed", step.handed),
             **_texts(action=step.action, undoes=step.undoes, child_run_id=step.child_run_id),
         }
         if step.line is not None:
@@ -197,6 +198,8 @@ class ItemWriter:
             item["started_at"] = {"S": to_stamp(step.started_at)}
         if step.ended_at:
             item["ended_at"] = {"S": to_stamp(step.ended_at)}
+        if step.attempt_started:
+            item["attempt_started"] = {"S": to_stamp(step.attempt_started)}
         return item
 
 
@@ -255,6 +258,8 @@ def step_from_item(item: Item) -> StepRecord:
         sequence=_maybe_number(item, "sequence") or 0,
         undoes=_maybe_text(item, "undoes"),
         child_run_id=_maybe_text(item, "child_run_id"),
+        handed=_value(item, "handed"),
+        attempt_started=_maybe_time(item, "attempt_started"),
     )
 
 

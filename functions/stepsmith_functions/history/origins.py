@@ -14,7 +14,8 @@ mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}}`. Keys of a state, al
     ways      the same for each way out of a Choice: `[{"next": STATE, "steps": [ID...], "output"?: VALUE}]`; the
               state's output tells two ways to one state apart. On another state: for its ways out by a Catch
     round_of  the path of a `repeat` block: entering this state begins its next round
-    undoes    the path of the step that this one undoes
+    undoes    the path of the step that this one undoes, with `[]` for each iteration; which it is in a run, the
+              state's input says: `{"undoes": PATH}`
     wraps     true: the state's output holds the step's under `output`, beside what else leaves a branch
     blocks    the paths of the blocks around it that no Map or Parallel stands for (`switch`, `try`, `repeat`),
               outermost first; where it is left out, the blocks that its path begins with

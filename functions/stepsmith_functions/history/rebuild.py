@@ -86,7 +86,10 @@ class _Rebuilder:
             if origin.round_of is not None:
                 block = self._path(origin.round_of, visit)
                 self.rounds[block] = self.rounds.get(block, -1) + 1
-            if origin.path is not None:
+            undone = _undone(visit) if origin.undoes is not None else None
+            if undone is not None:
+                self.paths[visit.id] = f"{undone}.rollback"
+            elif origin.path is not None:
                 self.paths[visit.id] = self._path(origin.path, visit)
             found += self._of_visit(visit, origin)
         found += self._blocks(found)
@@ -118,7 +121,7 @@ class _Rebuilder:
             started_at=visit.entered_at,
             ended_at=(visit.ended_at or self.history.ended_at) if status.is_final else None,
             sequence=visit.id * _PER_EVENT,
-            undoes=self._path(origin.undoes, visit) if origin.undoes is not None else None,
+            undoes=(_undone(visit) or self._path(origin.undoes, visit)) if origin.undoes is not None else None,
             child_run_id=_child_run(visit),
         )
 
@@ -306,6 +309,12 @@ def _way_taken(visit: Visit, origin: Origin) -> Way | None:
     marked = [way for way in candidates if way.marked and way.output == visit.output]
     plain = [way for way in candidates if not way.marked]
     return next(iter(marked or plain), None)
+
+
+def _undone(visit: Visit) -> str | None:
+    """The path of the step that an undo undoes: the machine hands it over as the state's input."""
+    path = _member(visit.input, "undoes")
+    return path if isinstance(path, str) else None
 
 
 def _is_inside(path: str, block: str) -> bool:

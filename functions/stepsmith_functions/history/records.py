@@ -179,3 +179,7 @@ class StepRecord:
     """The path of the step that this one undoes, where it is an undo."""
     child_run_id: str | None = None
     """The run that this step started and waited for."""
+    handed: Recorded = None
+    """What it handed over for its undo when it began."""
+    attempt_started: datetime | None = None
+    """When the last attempt began, as its handler told."""

@@ -16,7 +16,7 @@ from stepsmith_functions.history.updates import DynamoClient, Update
 from stepsmith_functions.history.values import ValueStore, to_stamp, to_text
 from stepsmith_functions.runtime.recording import StepEnd, StepStart
 
-_VALUE_ATTRIBUTES = ("params", "params_at", "output", "output_at")
+_VALUE_ATTRIBUTES = ("params", "params_at", "output", "output_at", "handed", "handed_at")
 
 
 class DynamoStepRecorder:
@@ -43,7 +43,7 @@ class DynamoStepRecorder:
         self._count_attempt(update, step)
         update.set("status", {"S": StepStatus.RUNNING.value})
         update.set(TTL_ATTRIBUTE, self._writer.expiry(step.started_at))
-        self._set_values(update, self._writer.value(step.run_id, "params", step.params))
+        self._set_values(update, self._given(step))
         for name in ("error", "ended_at", "settled"):
             update.remove(name)
         begun, moment = update.name("attempt_started"), update.value({"S": to_stamp(step.started_at)})
@@ -53,7 +53,7 @@ class DynamoStepRecorder:
     def ended(self, step: StepEnd) -> None:
         """Writes how an attempt ended. Raises HistoryError when the table cannot be written."""
         values = {
-            **self._writer.value(step.run_id, "params", step.params),
+            **self._given(step),
             **self._writer.value(step.run_id, "output", step.output),
         }
         update = self._end(step, values)
@@ -70,6 +70,13 @@ class DynamoStepRecorder:
         update.require(f"attribute_not_exists({begun}) OR {begun} < {moment}")
         update.require(f"attribute_not_exists({update.name('settled')})")
         self._write(update, step)
+
+    def _given(self, step: StepStart | StepEnd) -> dict[str, Attribute]:
+        """What the step was given: both writes have it, since the first may get lost."""
+        return {
+            **self._writer.value(step.run_id, "params", step.params),
+            **self._writer.value(step.run_id, "handed", step.handed),
+        }
 
     def _end(self, step: StepEnd, values: dict[str, Attribute]) -> Update:
         update = Update()
@@ -95,6 +102,7 @@ class DynamoStepRecorder:
             ("step_id", step.step_id),
             ("path", step.path),
             ("action", step.action),
+            ("undoes", step.undoes),
         ):
             if text is not None:
                 update.set(name, {"S": text})

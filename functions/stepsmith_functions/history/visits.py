@@ -81,7 +81,10 @@ class Visit:
     result: Json = None
     """What a Task answered, before its Output."""
     resource: str = ""
+    input: Json = None
     output: Json = None
+    assigned: Mapping[str, str] = field(default_factory=dict)
+    """The variables that it assigned, each as JSON text (recorded)."""
     next: Visit | None = None
     """The visit that it led to in its scope."""
 
@@ -234,7 +237,7 @@ class _Reader:
             scope = again.scope if again and self.redrive_count else self.root
         else:
             scope = parent.scope
-        visit = Visit(number, name, kind, scope, at)
+        visit = Visit(number, name, kind, scope, at, input=_json(details.get("input")))
         if kind == "Fail":
             _fail(visit, at, None)
         if parent.visit is not None and parent.visit.scope is scope:
@@ -251,6 +254,9 @@ class _Reader:
             return parent
         visit.exited_at, visit.exited_id = at, number
         visit.output = _json(details.get("output"))
+        assigned = details.get("assignedVariables")
+        if isinstance(assigned, Mapping):
+            visit.assigned = {str(variable): str(text) for variable, text in assigned.items()}
         if visit.failed and visit.error is None and isinstance(visit.output, Mapping):
             error = visit.output.get("Error")  # a catcher without an Output of its own puts the error out
             if isinstance(error, str):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
@@ -28,6 +28,10 @@ from stepsmith_functions.runtime.errors import (
 from stepsmith_functions.runtime.recording import RunReader, StepEnd, StepError, StepRecorder, StepStart
 from stepsmith_functions.runtime.secrets import SecretsManagerStore, SecretStore
 from stepsmith_functions.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from stepsmith_functions.history.records import StepRecord
+    from stepsmith_functions.history.values import Json, StoredValue
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -56,6 +60,16 @@ class HistoryAccess(Protocol):
     def recorder(self, settings: Settings) -> StepRecorder | None: ...
 
     def reader(self, settings: Settings) -> RunReader | None: ...
+
+    def ledger(self, settings: Settings) -> LedgerSource | None: ...
+
+
+class LedgerSource(Protocol):
+    """What the steps of a run told, for its rollback. Raises HistoryError when it cannot be read."""
+
+    def told(self, run_id: str) -> Mapping[str, StepRecord]: ...
+
+    def load(self, value: StoredValue) -> Json: ...
 
 
 class TableHistory:
@@ -87,6 +101,13 @@ class TableHistory:
             self._readers[table] = history.reader_for_steps()
         return self._readers[table]
 
+    def ledger(self, settings: Settings) -> LedgerSource | None:
+        if settings.history_table is None:
+            return None
+        from stepsmith_functions import history
+
+        return history.ledger_for_rollback()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
@@ -103,6 +124,11 @@ class Host:
 
 
 _host: ContextVar[Host] = ContextVar("host", default=Host())  # noqa: B039 - a Host is frozen
+
+
+def host() -> Host:
+    """The host of the handler that is running."""
+    return _host.get()
 
 
 @contextmanager
@@ -128,6 +154,8 @@ class _Call:
     path: str | None
     attempt: int
     line: int | None
+    handed: JsonValue
+    undoes: str | None
 
 
 def parsed(model: type[M], params: JsonValue) -> M:
@@ -219,6 +247,8 @@ def _read(event: JsonValue) -> _Call:
         path=text(step, "path") or text(step, "id"),
         attempt=number("attempt") or 0,
         line=number("line"),
+        handed=step.get("undo"),
+        undoes=text(step, "undoes"),
     )
 
 
@@ -241,6 +271,8 @@ class _Record:
                 "action": action,
                 "attempt": call.attempt,
                 "line": call.line,
+                "handed": call.handed,
+                "undoes": call.undoes,
             }
             try:
                 self._identity["params"] = secrets.filled(call.params, call.secrets, lambda _: secrets.MASK)

@@ -38,6 +38,10 @@ class StepStart:
     """As rendered by the machine, with `***` where a secret stood."""
     started_at: datetime
     """UTC."""
+    handed: JsonValue = None
+    """What the machine hands over for the step's undo."""
+    undoes: str | None = None
+    """The path of the step that this one undoes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,10 @@ class StepEnd:
     error: StepError | None
     started_at: datetime
     ended_at: datetime
+    handed: JsonValue = None
+    """What the machine hands over for the step's undo."""
+    undoes: str | None = None
+    """The path of the step that this one undoes."""
 
 
 class StepRecorder(Protocol):

@@ -118,6 +118,7 @@ def test_an_attempt_makes_two_writes(
         action="kill_process",
         params=PARAMS,
         started_at=START,
+        attempt_started=START,
     )
     recorder.ended(ended())
     assert only(dynamo_store) == StepRecord(
@@ -130,6 +131,7 @@ def test_an_attempt_makes_two_writes(
         params=PARAMS,
         output={"killed": True},
         started_at=START,
+        attempt_started=START,
         ended_at=at(1),
     )
     assert client.writes == 2

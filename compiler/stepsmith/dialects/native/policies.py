@@ -84,7 +84,7 @@ def _backoff(reader: Reader, node: Node) -> float | None:
 
 
 def read_on_failure(reader: Reader, node: Node, block: BlockReader) -> tuple[Handler, ...] | None:
-    """`fail`, `continue` (or `skip`), or a list of handlers."""
+    """`fail`, `continue` (or `skip`), `rollback`, or a list of handlers."""
     if isinstance(node, SequenceNode):
         handlers = tuple(_handler(reader, item, block) for item in _mappings(reader, node, "a handler"))
         for handler in handlers[:-1]:
@@ -96,10 +96,11 @@ def read_on_failure(reader: Reader, node: Node, block: BlockReader) -> tuple[Han
                     "move it to the end of the list",
                 )
         return handlers
-    word = reader.choice(node, "on_failure", ("fail", "continue", "skip"))
+    word = reader.choice(node, "on_failure", ("fail", "continue", "skip", "rollback"))
     if word is None:
         return None
-    return () if word == "fail" else (Handler(None, (), Then.CONTINUE, node.span),)
+    then = Then.ROLLBACK if word == "rollback" else Then.CONTINUE
+    return () if word == "fail" else (Handler(None, (), then, node.span),)
 
 
 def _mappings(reader: Reader, node: SequenceNode, noun: str) -> list[MappingNode]:
@@ -115,7 +116,7 @@ def _handler(reader: Reader, node: MappingNode, block: BlockReader) -> Handler:
     reader.known_keys(node, HANDLER_KEYS, "a handler")
     names = reader.texts(node_, "an error name") if (node_ := node.get("errors")) else None
     steps = block(node_, "steps") if (node_ := node.get("steps")) else ()
-    then = reader.choice(node_, "then", ("continue", "fail")) if (node_ := node.get("then")) else Then.FAIL
+    then = reader.choice(node_, "then", tuple(Then)) if (node_ := node.get("then")) else Then.FAIL
     if names == () and (empty := node.get("errors")):
         reader.diagnostics.error(
             "wrong-shape",

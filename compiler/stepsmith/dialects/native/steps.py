@@ -9,6 +9,7 @@ from typing import Final
 from stepsmith.diagnostics import did_you_mean, one_of
 from stepsmith.dialects.native.policies import read_on_failure, read_retry
 from stepsmith.dialects.native.reading import IDENTIFIER, ROOTS, VARIABLE, Reader
+from stepsmith.dialects.native.undoing import read_rollback
 from stepsmith.dialects.native.verbs import Common, Verb
 from stepsmith.dialects.native.work import PLAIN, WORK_VERBS
 from stepsmith.document import Entry, MappingNode, Node, ScalarNode, SequenceNode
@@ -38,8 +39,12 @@ MODIFIERS: Final = (
     "heartbeat",
     "retry",
     "on_failure",
+    "rollback",
     "output",
 )
+
+
+_BLOCKS: Final = ("switch", "parallel", "for_each", "repeat", "try")
 
 
 def read_block(reader: Reader, node: Node, noun: str) -> Block:
@@ -103,15 +108,19 @@ def _report_keys(
                 "modifier-not-here",
                 f"{article(verb)} {verb} step takes no `{entry.key}`",
                 entry.key_span,
-                f"known keys: {one_of(known, 30)}",
+                "put it on the steps inside" if entry.key == "rollback" and verb in _BLOCKS else _known(known),
             )
         else:
             reader.diagnostics.error(
                 "unknown-key",
                 f'{article(verb)} {verb} step has no key "{entry.key}"',
                 entry.key_span,
-                did_you_mean(entry.key, known, f"known keys: {one_of(known, 30)}"),
+                did_you_mean(entry.key, known, _known(known)),
             )
+
+
+def _known(keys: tuple[str, ...]) -> str:
+    return f"known keys: {one_of(keys, 30)}"
 
 
 def article(word: str) -> str:
@@ -144,6 +153,7 @@ def _common(reader: Reader, node: MappingNode, verb: Entry, dash: Span) -> Commo
         )
         if "on_failure" in given
         else None,
+        **(read_rollback(reader, given["rollback"], step_id) if "rollback" in given else {}),
         "output": reader.value(given["output"].value) if "output" in given else None,
     }
 
@@ -396,8 +406,8 @@ DEFAULT_ROUNDS: Final = 100
 VERBS: Final[Mapping[str, Verb]] = {
     **WORK_VERBS,
     "switch": Verb(_switch, without=PLAIN),
-    "parallel": Verb(_parallel, without=("heartbeat", "timeout")),
-    "for_each": Verb(_for_each, without=("heartbeat", "timeout")),
+    "parallel": Verb(_parallel, without=("heartbeat", "timeout", "rollback")),
+    "for_each": Verb(_for_each, without=("heartbeat", "timeout", "rollback")),
     "repeat": Verb(_repeat, without=PLAIN),
     "try": Verb(_try, settings=("catch", "finally"), without=PLAIN),
 }

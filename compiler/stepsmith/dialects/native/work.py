@@ -167,7 +167,7 @@ def _fail(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> Ste
     return FailStep(error=error, cause=value, **common) if error is not None else None
 
 
-PLAIN: Final = ("timeout", "heartbeat", "retry", "on_failure", "output")
+PLAIN: Final = ("timeout", "heartbeat", "retry", "on_failure", "rollback", "output")
 """Modifiers that mean nothing on a step that calls nothing."""
 
 WORK_VERBS: Final = {

@@ -12,6 +12,7 @@ from stepsmith.dialects.native.reading import IDENTIFIER, VARIABLE, Reader, slug
 from stepsmith.dialects.native.steps import read_block
 from stepsmith.document import Document, Entry, Json, MappingNode, Node, ScalarNode, SequenceNode, plain
 from stepsmith.eventpatterns import check_pattern
+from stepsmith.model.policies import Then
 from stepsmith.model.values import ObjectValue
 from stepsmith.model.workflow import (
     ApiTrigger,
@@ -34,6 +35,7 @@ WORKFLOW_KEYS: Final = (
     "triggers",
     "timeout",
     "retry",
+    "on_failure",
     "steps",
     "output",
     "finally",
@@ -81,7 +83,7 @@ class NativeDialect:
             triggers=tuple(_triggers(reader, given["triggers"])) if "triggers" in given else (),
             timeout=reader.duration(given["timeout"], "timeout") if "timeout" in given else None,
             retry=read_retry(reader, given["retry"]) if "retry" in given else None,
-            on_failure=None,
+            on_failure=_on_failure(reader, given["on_failure"]) if "on_failure" in given else None,
             steps=read_block(reader, given["steps"], "steps") if "steps" in given else (),
             output=reader.value(given["output"]) if "output" in given else None,
             finally_steps=read_block(reader, given["finally"], "finally") if "finally" in given else (),
@@ -116,6 +118,11 @@ def _name(reader: Reader, node: Node | None) -> str | None:
         )
         return None
     return value
+
+
+def _on_failure(reader: Reader, node: Node) -> Then | None:
+    word = reader.choice(node, "on_failure", (Then.FAIL, Then.ROLLBACK))
+    return Then(word) if word is not None else None
 
 
 def _version(reader: Reader, node: Node) -> str | None:

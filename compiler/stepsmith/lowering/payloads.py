@@ -1,0 +1,64 @@
+"""What a handler is sent: the params of its step, and which run and step it works for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stepsmith.analysis.facts import Point
+from stepsmith.document import Json
+from stepsmith.expressions import jsonata
+from stepsmith.expressions.jsonata import Code
+from stepsmith.lowering.codes import Place
+from stepsmith.lowering.context import Context
+from stepsmith.lowering.params import lower_params
+from stepsmith.model.steps import ActionStep, Step
+
+RETRY_COUNT = "{% $states.context.State.RetryCount %}"
+
+
+def payload(
+    context: Context,
+    step: ActionStep,
+    point: Point,
+    entry: Place,
+    *,
+    path: Json = None,
+    more: Mapping[str, Json] | None = None,
+) -> Json:
+    """What the handler gets: the params, and which run and step it works for. `path` stands in for the step's own,
+    `more` is told of the step besides."""
+    run: dict[str, Json] = {"id": context.run_id(), "workflow": context.workflow.name}
+    if context.workflow.version is not None:
+        run["version"] = jsonata.literal(context.workflow.version)
+    params = lower_params(context, step.params, point, entry)
+    return {
+        "params": params.values,
+        **({"secrets": params.secrets} if params.secrets else {}),
+        "run": run,
+        "step": {
+            "id": step.id,
+            "path": path if path is not None else step_path(context, step, entry),
+            "action": step.action,
+            "line": step.span.start.line,
+            "attempt": RETRY_COUNT,
+            **(more or {}),
+        },
+    }
+
+
+def step_path(context: Context, step: Step, entry: Place) -> Json:
+    """The path that tells branches and iterations apart, such as `scan_all[2].scan`."""
+    if not context.frame.path:
+        return step.id
+    texts: list[str] = []
+    codes: list[Code] = []
+    for part in (*context.frame.path, f".{step.id}"):
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        codes += [jsonata.constant("".join(texts)), jsonata.verbatim(entry.loops.get((part.loop, True), part.code))]
+        texts = []
+    codes.append(jsonata.constant("".join(texts)))
+    if len(codes) == 1:
+        return "".join(texts)
+    return jsonata.field(jsonata.chain("&", codes).text)

@@ -1,0 +1,1 @@
+"""What a rollback has to know: which steps of a run have completed, and with what."""

@@ -1,0 +1,173 @@
+"""The ledger of a run: its steps that have completed and can be undone, the latest first. Pure.
+
+Two witnesses are heard. The execution's own history knows every step of it in its exact order, steps without a handler
+included, and is there when the table is not. What handlers told knows two things besides: what Lambda finished after
+Step Functions had given it up (a Parallel that was failing already), and the steps of a distributed loop, whose
+executions are others.
+
+A step that failed is not undone, whatever it may have done before. One of which neither witness says how it ended is
+`unknown`: nobody may say that the run is as if it had not been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from stepsmith_functions.history.records import StepRecord, StepStatus
+from stepsmith_functions.history.values import Json, Recorded, from_text
+from stepsmith_functions.history.visits import History, Visit
+
+GRACE: Final = timedelta(seconds=30)
+"""How long past a function's timeout its last word may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A step that can be undone, as the machine asks for it."""
+
+    output: tuple[tuple[str, ...], ...] | None
+    """The paths of its result that its undo reads; None: all of it."""
+    seconds: int | None
+    """How long its function may take; None for a step without one."""
+    variable: str | None
+    """For a step without a function: the variable in which it left path, output and what it hands over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A step that has completed."""
+
+    step: str
+    path: str
+    ended_at: datetime
+    order: int
+    """Settles the order of one moment: the number of the event in the execution's history."""
+    output: Recorded = None
+    handed: Recorded = None
+    """What the step handed over for its undo when it began."""
+
+    @property
+    def key(self) -> tuple[datetime, int]:
+        return self.ended_at, self.order
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is known of a run's steps that can be undone."""
+
+    completed: tuple[Entry, ...]
+    """The one that completed last comes first; each path once."""
+    running: tuple[str, ...]
+    """Paths of steps that Lambda may still be at work on."""
+    unknown: tuple[str, ...]
+    """Paths of steps that may or may not have taken effect."""
+
+
+def ledger_of(
+    history: History, told: Mapping[str, StepRecord] | None, asked: Mapping[str, Asked], now: datetime
+) -> Ledger:
+    """`told` has what handlers told, by path; None when it cannot be read."""
+    reading = _Reading(told, asked, now)
+    for visit in history.visits:
+        reading.visit(visit)
+    reading.others()
+    undone = {*_undone(history.visits), *(step.undoes for step in (told or {}).values() if _is_undo(step))}
+    entries = [entry for path, entry in reading.completed.items() if path not in undone]
+    return Ledger(
+        tuple(sorted(entries, key=lambda entry: entry.key, reverse=True)),
+        tuple(sorted(reading.running)),
+        tuple(sorted(reading.unknown)),
+    )
+
+
+@dataclass(eq=False, slots=True)
+class _Reading:
+    told: Mapping[str, StepRecord] | None
+    asked: Mapping[str, Asked]
+    now: datetime
+    completed: dict[str, Entry] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+
+    def visit(self, visit: Visit) -> None:
+        """Takes in a visit of a state; a later one of the same path stands in its place."""
+        asked = self.asked.get(visit.state)
+        if asked is None or visit.kind != "Task":
+            return
+        if asked.variable is not None:
+            self._without_function(visit, asked.variable)
+            return
+        step = _member(_member(visit.parameters, "Payload"), "step")
+        path = _member(step, "path")
+        if not isinstance(path, str):
+            return  # its params could not be evaluated: it was never called
+        self.seen.add(path)
+        handed = _member(step, "undo")
+        if visit.exited_at is not None and visit.exited_id is not None:
+            if not visit.failed:
+                output = _member(visit.result, "Payload")
+                self.completed[path] = Entry(visit.state, path, visit.exited_at, visit.exited_id, output, handed)
+            return
+        if visit.attempt_open and asked.seconds is not None:
+            self._given_up(visit, path, handed, asked.seconds)
+
+    def _without_function(self, visit: Visit, variable: str) -> None:
+        if visit.exited_at is None or visit.exited_id is None or visit.failed:
+            return
+        text = visit.assigned.get(variable)
+        left = from_text(text) if text is not None else None
+        path = _member(left, "path")
+        if isinstance(path, str):
+            output, handed = _member(left, "output"), _member(left, "with")
+            self.completed[path] = Entry(visit.state, path, visit.exited_at, visit.exited_id, output, handed)
+
+    def _given_up(self, visit: Visit, path: str, handed: Json, seconds: int) -> None:
+        """Step Functions has stopped waiting for it; its handler may tell how it ended."""
+        if self.told is None:
+            self.unknown.add(path)
+            return
+        step = self.told.get(path)
+        if step is None:
+            # Nothing was told yet. If the function has begun at all, it is over after its timeout.
+            over = (visit.aborted_at or visit.entered_at) + timedelta(seconds=seconds) + GRACE
+            (self.running if self.now < over else self.unknown).add(path)
+        else:
+            self._as_told(step, handed, seconds)
+
+    def others(self) -> None:
+        """Steps that only their handlers tell of: those of distributed loops."""
+        for path, step in (self.told or {}).items():
+            asked = self.asked.get(step.step_id)
+            if asked is not None and asked.seconds is not None and path not in self.seen:
+                self._as_told(step, step.handed, asked.seconds)
+
+    def _as_told(self, step: StepRecord, handed: Recorded, seconds: int) -> None:
+        ended = step.ended_at
+        if step.status is StepStatus.SUCCEEDED and ended is not None and ended <= self.now:
+            self.completed[step.path] = Entry(step.step_id, step.path, ended, 0, step.output, handed)
+        elif ended is not None and ended > self.now:
+            self.running.add(step.path)
+        elif step.status is StepStatus.RUNNING:
+            begun = step.attempt_started or step.started_at or self.now
+            if self.now < begun + timedelta(seconds=seconds) + GRACE:
+                self.running.add(step.path)
+
+
+def _undone(visits: Iterable[Visit]) -> Iterable[str]:
+    """The paths that undos of this execution have undone."""
+    for visit in visits:
+        path = _member(visit.input, "undoes")
+        if isinstance(path, str) and visit.exited_at is not None and not visit.failed:
+            yield path
+
+
+def _is_undo(step: StepRecord) -> bool:
+    return step.undoes is not None and step.status is StepStatus.SUCCEEDED
+
+
+def _member(value: Json, name: str) -> Json:
+    return value.get(name) if isinstance(value, Mapping) else None

@@ -1,0 +1,60 @@
+"""The ledger of runs on the bare engine: what handlers would have told, and what a machine that asks is answered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from stepsmith.engine import Execution, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, api_event
+from stepsmith_functions.history.records import StepRecord, StepStatus
+from stepsmith_functions.history.values import StoredValue
+from stepsmith_functions.history.visits import read_history
+from stepsmith_functions.rollback.completed import ledger_of
+from stepsmith_functions.rollback.question import StepStillRunning, answer, read_question
+
+FUNCTION = "${LedgerFunction}"
+
+
+class Told:
+    """Keeps how each attempt of a step ends, as its handler would, and answers the ledger's questions from it."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, StepRecord] = {}
+
+    def step(self, call: TaskCall, outcome: TaskOutcome) -> None:
+        payload: Any = call.arguments
+        step = payload["Payload"]["step"]
+        began = now_of(call.execution)
+        ended = began + timedelta(seconds=outcome.after)
+        output: Any = None
+        if isinstance(outcome, TaskSucceeded):
+            output = outcome.output["Payload"] if isinstance(outcome.output, dict) else None
+        self._steps[step["path"]] = StepRecord(
+            call.execution.name,
+            step["id"],
+            step["path"],
+            StepStatus.FAILED if isinstance(outcome, TaskFailed) else StepStatus.SUCCEEDED,
+            output=output,
+            handed=step.get("undo"),
+            started_at=began,
+            attempt_started=began,
+            ended_at=ended,
+            undoes=step.get("undoes"),
+        )
+
+    def ledger(self, call: TaskCall) -> TaskOutcome:
+        arguments: Any = call.arguments
+        question = read_question(arguments["Payload"])
+        history = read_history([api_event(event) for event in call.execution.events])
+        ledger = ledger_of(history, self._steps, question.steps, now_of(call.execution))
+        try:
+            found = answer(question, ledger, lambda value: None if isinstance(value, StoredValue) else value)
+        except StepStillRunning as running:
+            return TaskFailed("StepStillRunning", str(running))
+        return TaskSucceeded({"StatusCode": 200, "Payload": found})
+
+
+def now_of(execution: Execution) -> datetime:
+    """The moment at which a task of the execution is called: that of its last event."""
+    stamp = execution.events[-1].timestamp
+    return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
