@@ -108,6 +108,8 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --
 lock: ## Lock the requirements anew (needs uv; ARGS=--upgrade for newer versions)
 	@$(LOCK) $(ARGS) pyproject.toml --group dev -o requirements/dev.txt
 	@$(LOCK) $(ARGS) --group lambda -c requirements/dev.txt -o layers/dependencies/requirements.txt
+	@mkdir -p layers/scanning
+	@$(LOCK) $(ARGS) --group scanning -c requirements/dev.txt -o layers/scanning/requirements.txt
 	@printf 'awslambdaric\nboto3\n' | $(LOCK) $(ARGS) - -c requirements/dev.txt -o requirements/runtime.txt
 	@printf 'aws-sam-cli==1.170.0\n' | $(LOCK) $(ARGS) - -o requirements/sam.txt
 

@@ -63,6 +63,8 @@ class ActionSignature:
     """MB."""
     permissions: tuple[Permission, ...] = field(default=(), repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    layers: tuple[str, ...] = ()
+    """Logical ids of the layers that its function needs besides the one that all share."""
     example: Mapping[str, Json] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -138,6 +140,7 @@ def signature(item: Mapping[str, Json]) -> ActionSignature:
         memory=_whole(data["memory"]),
         permissions=tuple(_permission(_object(entry)) for entry in permissions),
         environment={key: _text(value) for key, value in _object(item.get("environment") or {}).items()},
+        layers=_texts(item.get("layers") or []),
         example=_object(item.get("example") or {}),
     )
 

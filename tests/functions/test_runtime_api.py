@@ -138,7 +138,8 @@ def built_functions(artefact: Path) -> dict[str, dict]:
 
 
 def local_lambda(artefact: Path, properties: dict, **environment: str) -> LocalLambda:
-    roots = [artefact / properties["CodeUri"], artefact / "Dependencies" / "python"]
+    layers = ["Dependencies", *(layer["Ref"] for layer in properties.get("Layers", ()))]
+    roots = [artefact / properties["CodeUri"], *(artefact / layer / "python" for layer in layers)]
     runtime = os.environ["STEPSMITH_RUNTIME"]
     return LocalLambda(properties["Handler"], roots, python=runtime, environment=environment)
 
@@ -147,6 +148,18 @@ def test_the_artefact_of_an_action_quarantines_a_file(artefact, tmp_path):
     properties = built_functions(artefact)["QuarantineFileFunction"]
     with local_lambda(artefact, properties, FILE_ROOTS=str(tmp_path)) as function:
         quarantine(function, tmp_path)
+
+
+def test_the_artefact_of_a_scan_compiles_rules_and_finds_a_file(artefact, tmp_path):
+    """With its own layer, in which alone YARA is."""
+    (tmp_path / "bad").write_bytes(b"-".join([b"STEPSMITH", b"HARMLESS", b"SCAN", b"TEST", b"FILE"]))
+    properties = built_functions(artefact)["RunScanFunction"]
+    # The function tries nothing beyond this machine without a bucket and a table.
+    with local_lambda(artefact, properties, FILE_ROOTS=str(tmp_path), DATA_BUCKET="", HISTORY_TABLE="") as function:
+        outcome = function.invoke({"params": {"path": "."}})
+    assert not outcome.failed, (outcome.payload, function.log)
+    assert [found["rule"] for found in outcome.payload["findings"]] == ["Stepsmith_Test_File"]
+    assert not list((artefact / "Dependencies").rglob("*yara*"))
 
 
 def test_every_handler_of_the_artefact_imports_and_answers(artefact):
@@ -169,7 +182,14 @@ def test_the_artefact_of_the_recorder_passes_over_what_is_about_no_run(artefact)
 
 
 def test_the_artefact_is_small_and_holds_no_compiler(artefact):
+    def files_in(*folders: Path) -> list[Path]:
+        return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+    def size(files: list[Path]) -> int:
+        return sum(path.stat().st_size for path in files)
+
     roots = {artefact / properties["CodeUri"] for properties in built_functions(artefact).values()}
-    files = [path for root in [*roots, artefact / "Dependencies"] for path in root.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 20 * 1024 * 1024
+    files = files_in(*roots, artefact / "Dependencies")
+    assert size(files) < 20 * 1024 * 1024
+    assert 1024 * 1024 < size(files_in(artefact / "Scanning")) < 8 * 1024 * 1024
     assert not [path for path in files if path.parts[-2:] == ("stepsmith", "__init__.py") or "boto3" in path.parts]

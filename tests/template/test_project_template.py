@@ -57,6 +57,8 @@ def test_with_nothing_given_the_handlers_find_their_defaults(template):
             "ALERTS_SENDER": given["AlertsSender"],
             "ALLOW_PRIVATE_ADDRESSES": given["AllowPrivateAddresses"],
             "WEBHOOK_SIGNING_SECRET": given["WebhookSigningSecret"],
+            "DEFINITIONS_SOURCE": given["DefinitionsSource"],
+            "DEFINITIONS_SHA256": given["DefinitionsSha256"],
         }
     )
     assert settings == Settings()
@@ -67,9 +69,20 @@ def test_every_parameter_says_what_it_is_for_and_has_a_default(template):
     assert [name for name, found in template["Parameters"].items() if "Default" not in found] == []
 
 
-def test_the_layer_is_built_for_the_functions_processors_and_runtime(template):
-    layer, function = template["Resources"]["Dependencies"], template["Globals"]["Function"]
+@pytest.mark.parametrize("name", ["Dependencies", "Scanning"])
+def test_a_layer_is_built_for_the_functions_processors_and_runtime(template, name):
+    layer, function = template["Resources"][name], template["Globals"]["Function"]
     assert layer["Metadata"] == {"BuildMethod": function["Runtime"], "BuildArchitecture": "Architecture"}
     assert function["Architectures"] == ["Architecture"]
     assert layer["Properties"]["CompatibleRuntimes"] == [function["Runtime"]]
     assert "boto3" not in (ROOT / layer["Properties"]["ContentUri"] / "requirements.txt").read_text(encoding="utf-8")
+
+
+def test_only_functions_that_handle_rules_have_the_layer_for_it(template):
+    found = template["Resources"].items()
+    assert {name for name, each in found if "Layers" in each.get("Properties", {})} == {
+        "RunScanFunction",
+        "UpdateDefinitionsFunction",
+    }
+    assert template["Resources"]["RunScanFunction"]["Properties"]["Layers"] == ["Scanning"]
+    assert template["Globals"]["Function"]["Layers"] == ["Dependencies"]

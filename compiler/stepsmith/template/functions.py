@@ -37,6 +37,9 @@ def _function(action: ActionSignature, logs: str, secrets: Sequence[str]) -> dic
         "Timeout": action.timeout,
         "LoggingConfig": {"LogGroup": ref(logs)},
     }
+    if action.layers:
+        # SAM adds these to the layers that Globals name. Documented: "Globals section", "Overridable properties".
+        properties["Layers"] = [ref(layer) for layer in action.layers]
     if action.environment:
         variables = {key: sub(value) for key, value in sorted(action.environment.items())}
         properties["Environment"] = {"Variables": variables}

@@ -77,11 +77,13 @@ def action(
     errors: tuple[type[ActionError], ...] = (),
     permissions: tuple[Statement, ...] = (),
     environment: Mapping[str, str] | None = None,
+    layers: tuple[str, ...] = (),
 ) -> Callable[[Callable[[P, ActionContext], R]], Action[P, R]]:
     """Declares the function below as an action; its docstring's first line is what the catalogue shows.
 
-    `timeout` is in seconds, `memory` in MB. Raises TypeError when the function is not
-    `(params: <Params>, context: ActionContext) -> <Result>` or has no docstring.
+    `timeout` is in seconds, `memory` in MB; `layers` are the logical ids of those that only some actions need.
+    Raises TypeError when the function is not `(params: <Params>, context: ActionContext) -> <Result>` or has no
+    docstring.
     """
 
     def declare(function: Callable[[P, ActionContext], R]) -> Action[P, R]:
@@ -105,6 +107,7 @@ def action(
                 memory=memory,
                 permissions=permissions,
                 environment=environment or {},
+                layers=layers,
                 example=example,
             ),
             params,

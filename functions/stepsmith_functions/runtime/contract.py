@@ -60,6 +60,8 @@ class Contract:
     permissions: tuple[Statement, ...]
     environment: Mapping[str, str]
     """Environment variables; values may hold CloudFormation's `${LogicalId}`."""
+    layers: tuple[str, ...]
+    """Logical ids of the layers that the function needs besides the one that all share."""
     example: Mapping[str, JsonValue] = field(repr=False)
     """Params that work."""
 
@@ -88,6 +90,7 @@ class Contract:
                 {"actions": list(entry.actions), "resources": list(entry.resources)} for entry in self.permissions
             ],
             "environment": dict(self.environment),
+            "layers": list(self.layers),
             "example": dict(self.example),
         }
 

@@ -60,10 +60,11 @@ class Place:
         return self.parts[:-1]
 
 
-def place_of(path: str, roots: tuple[str, ...]) -> Place:
+def place_of(path: str, roots: tuple[str, ...], *, or_root: bool = False) -> Place:
     """Where `path` stands below one of `roots`; a relative path stands below the first. Touches no file.
 
-    Raises PathNotAllowed for a path outside, one with `..`, and where no root is configured.
+    With `or_root` the path may be a root itself, which is a place without parts. Raises PathNotAllowed for a path
+    outside, one with `..`, and where no root is configured.
     """
     if not roots:
         raise PathNotAllowed("this deployment allows no files (FILE_ROOTS is empty)")
@@ -73,15 +74,16 @@ def place_of(path: str, roots: tuple[str, ...]) -> Place:
         for spelling in (os.path.abspath(root), os.path.realpath(root)):
             inside = os.path.join(spelling, path) if root == roots[0] else path
             parts = _below(inside, spelling)
-            if parts:
+            if parts or (or_root and parts is not None):
                 return Place(os.path.realpath(root), parts)
     raise PathNotAllowed("the path is outside the allowed roots")
 
 
-def _below(path: str, root: str) -> tuple[str, ...]:
+def _below(path: str, root: str) -> tuple[str, ...] | None:
+    """The names between `root` and `path`, none for the root itself; None for a path outside."""
     prefix = root.rstrip("/") + "/"
-    if not path.startswith(prefix):
-        return ()
+    if not (path + "/").startswith(prefix):
+        return None
     return tuple(part for part in path[len(prefix) :].split("/") if part not in ("", "."))
 
 

@@ -34,6 +34,12 @@ class Settings:
     """SECRETS_PREFIX: what stands before NAME in Secrets Manager for `secrets.NAME`."""
     scan_targets: tuple[str, ...] = ()
     """SCAN_TARGETS: hosts and CIDR blocks that a network scan may touch, separated by commas."""
+    definitions_source: str | None = None
+    """DEFINITIONS_SOURCE: where the rules of scans come from, `https://` or `s3://`; absent, those shipped with the
+    code."""
+    definitions_sha256: str | None = None
+    """DEFINITIONS_SHA256: the digest of that bundle, or the `https://` or `s3://` address of a file that begins with
+    it."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -54,4 +60,6 @@ class Settings:
             signing_secret=text("WEBHOOK_SIGNING_SECRET"),
             secrets_prefix=text("SECRETS_PREFIX") or "stepsmith/",
             scan_targets=tuple(part.strip() for part in (text("SCAN_TARGETS") or "").split(",") if part.strip()),
+            definitions_source=text("DEFINITIONS_SOURCE"),
+            definitions_sha256=text("DEFINITIONS_SHA256"),
         )

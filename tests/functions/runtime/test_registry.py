@@ -91,6 +91,7 @@ def test_a_handler_imports_no_client_no_registry_and_no_other_action() -> None:
         "    new = set(sys.modules) - before\n"
         "    others = {m for m in new if m.startswith('stepsmith_functions.actions.')}\n"
         "    assert others <= {f'stepsmith_functions.actions.{name}'}, (name, others)\n"
+        "    assert 'yara' not in new or name == 'run_scan', name\n"
         "bad = {'boto3', 'botocore.client', 'stepsmith', 'yaml', 'jinja2', 'stepsmith_functions.runtime.registry',\n"
         "       'stepsmith_functions.history.deployment', 'aws_xray_sdk'} & set(sys.modules)\n"
         "assert not bad, bad\n"
