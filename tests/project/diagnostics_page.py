@@ -119,10 +119,10 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Flow": {
         "unreachable-step": "No way leads to the step: what stands before it always ends the run.",
-        "no-rollback": "A rolled-back run should be as if it had not been. An action that changes something needs an undo, "
-        "or a word that there is none.",
-        "rollback-not-here": "A rollback is the whole run's: a `finally` runs after it, and items of a distributed loop are "
-        "executions of their own.",
+        "no-rollback": "A rolled-back run should be as if it had not been: what changes something has an undo, or "
+        "says that it needs none.",
+        "rollback-not-here": "A rollback is the whole run's: a `finally` runs after it, and the items of a distributed "
+        "loop are executions of their own.",
         "stop-not-here": "`stop` ends the whole run, which a branch, an iteration and a `finally` cannot do.",
         "outer-variable": "A branch or an iteration has variables of its own; it cannot change one of outside.",
         "too-many-events": "The rounds could write more than the 25,000 events at which an execution fails.",

@@ -99,6 +99,7 @@ class LocalAws:
             real_time,
             mocks,
             self,
+            self.history,
         )
         random = None if real_time else _NoJitter()
         self.engine = Engine(self.tasks, clock=clock, ids=self.new_id, observer=observer, trace=trace, random=random)

@@ -7,12 +7,12 @@ a handler and an action that reads the history find here what they find in a dep
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from stepsmith.engine import Clock
+from stepsmith.engine import Clock, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, TaskWaiting
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.values import Json, StoredValue
@@ -102,6 +102,40 @@ class MemoryHistory:
                 output=step.output,
                 error=error,
                 ended_at=step.ended_at,
+            )
+        )
+
+    def mocked(self, call: TaskCall, outcome: TaskOutcome, now: datetime) -> None:
+        """Tells of a step that was mocked what its handler would have told. Anything but an action's call tells
+        nothing."""
+        arguments = call.arguments if isinstance(call.arguments, Mapping) else {}
+        payload = arguments.get("Payload")
+        step = payload.get("step") if isinstance(payload, Mapping) else None
+        run = payload.get("run") if isinstance(payload, Mapping) else None
+        if not isinstance(step, Mapping) or not isinstance(run, Mapping) or isinstance(outcome, TaskWaiting):
+            return
+        known = self._steps.get(str(run.get("id")), {}).get(str(step.get("path")))
+        attempt, line = step.get("attempt"), step.get("line")
+        answer = outcome.output if isinstance(outcome, TaskSucceeded) else None
+        error = StepError(outcome.error or "", outcome.cause or "") if isinstance(outcome, TaskFailed) else None
+        self._keep(
+            StepRecord(
+                run_id=str(run.get("id")),
+                step_id=str(step.get("id")),
+                path=str(step.get("path")),
+                status=StepStatus.FAILED if error else StepStatus.SUCCEEDED,
+                attempts=int(attempt) + 1 if isinstance(attempt, int | float) else 1,
+                line=int(line) if isinstance(line, int | float) else None,
+                action=str(step.get("action")),
+                params=payload.get("params") if isinstance(payload, Mapping) else None,
+                output=answer.get("Payload") if isinstance(answer, Mapping) else None,
+                error=error,
+                started_at=known.started_at if known else now,
+                ended_at=now + timedelta(seconds=outcome.after),
+                sequence=known.sequence if known else len(self._steps.get(str(run.get("id")), {})),
+                undoes=undoes if isinstance(undoes := step.get("undoes"), str) else None,
+                handed=step.get("undo"),
+                attempt_started=now,
             )
         )
 

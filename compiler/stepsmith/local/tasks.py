@@ -25,7 +25,7 @@ from stepsmith.engine import (
 from stepsmith.engine.values import Json as Value
 from stepsmith.local.functions import FunctionUnknownError, LocalFunctions
 from stepsmith.local.handlers import Answer
-from stepsmith.local.recording import HandlerClock
+from stepsmith.local.recording import HandlerClock, MemoryHistory
 from stepsmith.local.services import Integration, ServiceError, Services, compact, integration_of
 
 _SLACK: Final = 0.001
@@ -61,6 +61,8 @@ class LocalTasks:
     mocks: MockSource | None = None
     executions: Executions | None = field(default=None, repr=False)
     """Set before the first task."""
+    history: MemoryHistory | None = field(default=None, repr=False)
+    """What handlers tell of their steps; of a mocked step it is told here."""
     current: Execution | None = field(default=None, init=False)
     """The execution whose task is being done: the parent of what it starts."""
     logs: list[str] = field(default_factory=list, init=False, repr=False)
@@ -70,7 +72,11 @@ class LocalTasks:
         outer, self.current = self.current, call.execution
         try:
             mocked = self.mocks.answer(call) if self.mocks else None
-            return mocked if mocked is not None else self._done(call)
+            if mocked is None:
+                return self._done(call)
+            if self.history is not None:
+                self.history.mocked(call, mocked, self.clock.now())
+            return mocked
         finally:
             self.current = outer
 
