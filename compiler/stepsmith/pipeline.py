@@ -25,6 +25,15 @@ from stepsmith.verify import verify_machine
 
 
 @dataclass(frozen=True, slots=True)
+class Rollback:
+    """The machine that undoes a workflow's runs after their end."""
+
+    machine: StateMachine
+    asl: str
+    origins: Origins
+
+
+@dataclass(frozen=True, slots=True)
 class Compilation:
     """What came of compiling one file. `asl` and `origins` are there only if no diagnostic is an error."""
 
@@ -36,6 +45,8 @@ class Compilation:
     """The definition's text."""
     origins: Origins | None = None
     """The source map."""
+    rollback: Rollback | None = None
+    """What undoes a run after its end; None where no step can be undone."""
 
 
 def compile_bytes(
@@ -89,7 +100,14 @@ def _compiled(
     verify_machine(machine, text, diagnostics)
     if diagnostics.has_errors:
         return Compilation(diagnostics, source, workflow, machine)
-    return Compilation(diagnostics, source, workflow, machine, text, origins(workflow, machine))
+    rollback = None
+    if machine.rollback is not None:
+        undoing = machine.rollback
+        rollback = Rollback(undoing, definition_text(undoing), origins(workflow, undoing))
+        verify_machine(undoing, rollback.asl, diagnostics)
+    if diagnostics.has_errors:
+        return Compilation(diagnostics, source, workflow, machine)
+    return Compilation(diagnostics, source, workflow, machine, text, origins(workflow, machine), rollback)
 
 
 def read_signature(

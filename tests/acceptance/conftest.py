@@ -19,7 +19,7 @@ import pytest
 
 from stepsmith.catalog import ActionCatalog
 from stepsmith.cli.main import main
-from stepsmith.local.runner import Program
+from stepsmith.local.program import Program
 from stepsmith.pipeline import compile_bytes
 from stepsmith.project import Project
 from tests.support.process import process_as_before

@@ -126,7 +126,9 @@ def test_calls_of_aws_and_other_workflows_are_undone_with_what_they_answered(new
                 - id: make
                   aws: sqs:createQueue
                   params: {QueueName: "{{ item }}"}
-                  rollback: {workflow: clean-up, params: {queue: "{{ item }} {{ output.QueueUrl | default('none') | length > 4 and 'made' or 'not' }}"}}
+                  rollback:
+                    workflow: clean-up
+                    params: {queue: "{{ item }} {{ 'made' if output.QueueUrl else 'lost' }}"}
           - {action: unsteady, params: {fails: 1}}
     """
     ran = new_desk.run(text)
@@ -141,3 +143,68 @@ def test_the_happy_path_costs_the_same_with_and_without(new_desk: Desk) -> None:
     without = new_desk.run("\n".join(lines), {"files": ["files/b"], "fails": 0})
     assert ran.result["transitions"] == without.result["transitions"]
     assert json.dumps(new_desk.definition("\n".join(lines))).count("rollback") == 0
+
+
+AFTERWARDS = """
+    name: afterwards
+    steps:
+      - for_each:
+          in: [a, b]
+          steps:
+            - id: noted
+              action: note
+              params: {text: "{{ item }}"}
+              output: {said: "{{ output.text }}"}
+              rollback: {action: note, params: {text: "undo {{ item }} {{ output.said }}"}}
+      - id: make
+        aws: sqs:createQueue
+        params: {QueueName: mine}
+        rollback: {action: note, params: {text: "undo {{ output.QueueUrl is defined and 'queue' }}"}}
+      - {action: unsteady, params: {fails: 1}}
+"""
+
+
+def test_a_failed_run_is_undone_in_a_later_process(new_desk: Desk) -> None:
+    ran = new_desk.run(AFTERWARDS)
+    assert (ran.status, new_desk.journal) == ("failed", ["a", "b"])
+    called = new_desk.call("rollback", "latest", "--json")
+    assert (called.status, called.json["status"]) == (0, "rolled_back"), called.err
+    assert new_desk.journal == ["a", "b", "undo queue", "undo b b", "undo a a"]
+    assert called.json["error"]["type"] == "Unsteady"
+    assert [step["path"] for step in called.json["steps"] if step["status"] == "rolled_back"] == [
+        "for_each[0].noted",
+        "for_each[1].noted",
+        "make",
+    ]
+    again = new_desk.call("rollback", "latest")
+    assert (again.status, "rolled back already" in again.err) == (1, True)
+
+
+def test_a_run_that_succeeded_is_undone_only_when_that_is_said(new_desk: Desk) -> None:
+    new_desk.run(AFTERWARDS.replace("fails: 1", "fails: 0"))
+    refused = new_desk.call("rollback", "latest")
+    assert (refused.status, "--succeeded" in refused.err, new_desk.journal) == (1, True, ["a", "b"])
+    undone = new_desk.call("rollback", "latest", "--succeeded")
+    assert (undone.status, new_desk.journal[2:]) == (0, ["undo queue", "undo b b", "undo a a"])
+
+
+def test_what_an_earlier_rollback_could_not_undo_is_tried_again(new_desk: Desk) -> None:
+    text = """
+        name: twice
+        on_failure: rollback
+        steps:
+          - {id: one, action: note, params: {text: one}, rollback: {action: note, params: {text: undo one}}}
+          - {id: two, action: note, params: {text: two}, rollback: {action: note, params: {text: undo two}}}
+          - {action: unsteady, params: {fails: 1}}
+    """
+    ran = new_desk.run(text, mocks="{one.rollback: {raise: NothingToNote}}")
+    assert (ran.status, new_desk.journal) == ("rollback_failed", ["one", "two", "undo two"])
+    called = new_desk.call("rollback", "latest", "--json")
+    assert (called.status, called.json["status"]) == (0, "rolled_back"), called.err
+    assert new_desk.journal == ["one", "two", "undo two", "undo one"]
+
+
+def test_a_workflow_without_undos_says_so(new_desk: Desk) -> None:
+    new_desk.run("name: plain\nsteps:\n  - {action: unsteady, params: {fails: 1}}\n")
+    called = new_desk.call("rollback", "latest")
+    assert (called.status, "no step of plain says how it is undone" in called.err) == (2, True)

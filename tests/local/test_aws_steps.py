@@ -15,7 +15,8 @@ from stepsmith.engine import Execution, Status
 from stepsmith.loading import load_document
 from stepsmith.local.aws import LocalAws
 from stepsmith.local.mocks import Mocks, read_mocks
-from stepsmith.local.runner import Program, RunOptions, run_workflow
+from stepsmith.local.program import Program
+from stepsmith.local.runner import RunOptions, run_workflow
 from stepsmith.local.service_models import ServiceModels
 from stepsmith.pipeline import Compilation, compile_bytes
 from stepsmith.project import Project

@@ -13,7 +13,8 @@ import pytest
 from stepsmith.catalog import ActionCatalog, ActionSignature
 from stepsmith.document import Json
 from stepsmith.local.mocks import Mock, Mocks
-from stepsmith.local.runner import Program, Progress, RunOptions, message_of, run_workflow
+from stepsmith.local.program import Program
+from stepsmith.local.runner import Progress, RunOptions, message_of, run_workflow
 from stepsmith.project import Project
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.result import result_of

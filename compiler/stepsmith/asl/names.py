@@ -25,6 +25,15 @@ def environment_key(name: str) -> str:
     return "Env" + "".join(part.capitalize() for part in name.split("_"))
 
 
+ROLLBACK_SUFFIX: Final = ".rollback"
+"""Behind the name of a workflow's machine: the machine that undoes a run of it after its end."""
+
+
+def rollback_id(workflow: str) -> str:
+    """The logical id of the state machine that undoes a workflow's runs."""
+    return machine_id(workflow).removesuffix("Machine") + "RollbackMachine"
+
+
 def machine_id(workflow: str) -> str:
     """The logical id of a workflow's state machine in the template."""
     return "".join(word.capitalize() for word in workflow.split("-")) + "Machine"

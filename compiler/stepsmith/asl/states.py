@@ -73,6 +73,10 @@ class Origin:
     """Steps that have no state of their own and happen when this state ends."""
     ways: tuple[Way, ...] = ()
     """The same for each way out, where they differ."""
+    hands: str | None = None
+    """The variable in which it leaves what the undo of its step reads."""
+    reshapes: bool = False
+    """Its step can be undone, and the step's output is not what the task answered."""
     wraps: bool = False
     """Its output is not the step's own but holds it under `output`."""
 
@@ -257,3 +261,5 @@ class StateMachine:
     """Logical ids of the Lambda functions it invokes; each is a `${…}` substitution in the definition."""
     permissions: tuple[Permission, ...] = ()
     """What its role must allow besides invoking those functions and starting those machines."""
+    rollback: StateMachine | None = None
+    """The machine that undoes a run of this one after its end; None where no step can be undone."""

@@ -65,7 +65,7 @@ def _check_places(context: CheckContext, block: Block, inside: str) -> None:
 
 
 def _check_express(context: CheckContext) -> None:
-    if context.workflow.rolls_back:
+    if context.workflow.rolls_back or context.workflow.undoable:
         context.diagnostics.error(
             "not-in-express",
             "an express workflow can't roll back: Step Functions keeps no history of it to read what has completed",

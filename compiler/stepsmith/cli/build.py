@@ -125,9 +125,13 @@ def _definitions(project: Project, compiled: list[Compilation]) -> list[Edit]:
         assert item.workflow is not None
         assert item.asl is not None
         name = item.workflow.name
-        wanted[project.asl_folder / f"{name}.asl.json"] = item.asl
-        origins = json.dumps(item.origins, indent=2, ensure_ascii=False) + "\n"
-        wanted[project.asl_folder / f"{name}.map.json"] = origins
+        built = [(name, item.asl, item.origins)]
+        if item.rollback is not None:
+            built.append((item.rollback.machine.name, item.rollback.asl, item.rollback.origins))
+        for machine, definition, origins in built:
+            wanted[project.asl_folder / f"{machine}.asl.json"] = definition
+            source_map = json.dumps(origins, indent=2, ensure_ascii=False) + "\n"
+            wanted[project.asl_folder / f"{machine}.map.json"] = source_map
     edits = [Edit(path, _text_of(path), text) for path, text in wanted.items()]
     return edits + [Edit(path, _text_of(path), None) for path in _built(project) if path not in wanted]
 

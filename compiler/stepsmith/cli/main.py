@@ -50,6 +50,7 @@ COMMANDS: Final = (
     Command("graph", "draw a workflow, or a run of it", "stepsmith.cli.graph"),
     Command("runs", "list the runs of this project", "stepsmith.cli.runs"),
     Command("show", "show one run, step by step", "stepsmith.cli.show"),
+    Command("rollback", "undo what a run has done that failed or was stopped", "stepsmith.cli.rollback"),
     Command("actions", "list the actions, or explain one", "stepsmith.cli.actions"),
     Command("new", "begin a workflow or an action", "stepsmith.cli.new"),
     Command("schema", "print the JSON Schema of workflows, for editors", "stepsmith.cli.schema"),

@@ -12,6 +12,7 @@ from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.diagnostics import Diagnostic
 from stepsmith.local.service_models import ServiceModels
+from stepsmith.model.policies import Then
 from stepsmith.model.steps import ChildStep
 from stepsmith.pipeline import Compilation, compile_bytes
 from stepsmith.project import Project, ProjectError, UnreadablePathError, project_of, shown, workflow_files_in
@@ -19,7 +20,7 @@ from stepsmith.reporting import render
 from stepsmith.source import SourceFile
 
 if TYPE_CHECKING:
-    from stepsmith.local.runner import Program
+    from stepsmith.local.program import Program
 
 
 def here_project(path: Path | None = None) -> Project:
@@ -88,7 +89,7 @@ def compile_file(path: Path, name: str, catalog: ActionCatalog, project: Project
 def program_of(compiled: Compilation, catalog: ActionCatalog, project: Project) -> Program:
     """A compiled workflow as a run needs it, with the workflows that it starts. Raises CommandError for one of those
     that does not compile."""
-    from stepsmith.local.runner import Program
+    from stepsmith.local.program import Program
 
     workflow, machine = compiled.workflow, compiled.machine
     assert workflow is not None
@@ -108,8 +109,24 @@ def program_of(compiled: Compilation, catalog: ActionCatalog, project: Project) 
             )
         children.append(program_of(child, catalog, project))
     return Program(
-        workflow.name, compiled.asl, compiled.origins, workflow.version, tuple(children), machine.environment
+        workflow.name,
+        compiled.asl,
+        compiled.origins,
+        workflow.version,
+        tuple(children),
+        machine.environment,
+        _rollback_of(compiled),
+        workflow.on_failure is Then.ROLLBACK,
     )
+
+
+def _rollback_of(compiled: Compilation) -> Program | None:
+    from stepsmith.local.program import Program
+
+    undoing = compiled.rollback
+    if undoing is None:
+        return None
+    return Program(undoing.machine.name, undoing.asl, undoing.origins, environment=undoing.machine.environment)
 
 
 SERVICES: Final = ServiceModels()

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from stepsmith.asl.origins import ORIGINS_VERSION
 from stepsmith.asl.states import ChoiceState, Role, State, StateMachine, Unset, WaitState, Way, every_state
 from stepsmith.document import Json
+from stepsmith.model.policies import Then
 from stepsmith.model.steps import (
     UNDO,
     ActionStep,
@@ -55,6 +56,7 @@ def origins(workflow: Workflow, machine: StateMachine) -> dict[str, Json]:
         "version": ORIGINS_VERSION,
         "workflow": workflow.name,
         "source": PurePath(workflow.span.path).name,
+        **({"on_failure": "rollback"} if workflow.on_failure is Then.ROLLBACK else {}),
         "states": states,
         "steps": steps,
     }
@@ -112,6 +114,10 @@ def _state(state: State, places: dict[str, _Place], rounds: dict[str, str]) -> J
         entry["round_of"] = rounds[state.name]
     if origin.wraps:
         entry["wraps"] = True
+    if origin.hands is not None:
+        entry["hands"] = origin.hands
+    if origin.reshapes:
+        entry["reshapes"] = True
     if origin.folded:
         entry["folded"] = list(origin.folded)
     if origin.ways:

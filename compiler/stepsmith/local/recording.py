@@ -7,7 +7,7 @@ a handler and an action that reads the history find here what they find in a dep
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
@@ -59,6 +59,11 @@ class MemoryHistory:
 
     def reader(self, settings: Settings) -> RunReader | None:  # noqa: ARG002
         return self
+
+    def remember(self, steps: Iterable[StepRecord]) -> None:
+        """Takes in the steps of a run of an earlier process."""
+        for step in steps:
+            self._keep(step)
 
     def ledger(self, settings: Settings) -> MemoryHistory:  # noqa: ARG002
         return self

@@ -7,56 +7,32 @@ the template names do the steps, and the record is read out of the execution's o
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from stepsmith.asl.names import environment_key, machine_id
+from stepsmith.asl.names import ROLLBACK_SUFFIX
 from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
-from stepsmith.engine import Evaluation, Event, Execution, Failure, TaskCall, TaskOutcome, api_event
+from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome
 from stepsmith.local.aws import LocalAws
-from stepsmith.local.functions import ACCOUNT, REGION
+from stepsmith.local.machines import create_machines, functions_of
 from stepsmith.local.mocks import Mocks, mocked_outcome
-from stepsmith.local.sam import FunctionResource, SamTemplate, read_template
+from stepsmith.local.program import Program
+from stepsmith.local.rebuilding import merged, rebuilt
+from stepsmith.local.sam import SamTemplate, read_template
 from stepsmith.local.stack import STACK
+from stepsmith.local.undoing import undo
 from stepsmith.project import STATE_FOLDER, Project
 from stepsmith_functions.history.ending import run_ending
 from stepsmith_functions.history.local import LocalRunStore
-from stepsmith_functions.history.origins import read_origins
-from stepsmith_functions.history.rebuild import steps_from_history
 from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord
 from stepsmith_functions.history.result import run_result, with_children
 from stepsmith_functions.history.store import HistoryError
 
 NOTHING_ANSWERS: Final = "NothingAnswers"
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A compiled workflow as a run needs it."""
-
-    name: str
-    definition: str = field(repr=False)
-    """The ASL, with `${…}` where the template fills in."""
-    origins: Mapping[str, Json] = field(repr=False)
-    """The source map."""
-    version: str | None = None
-    children: tuple[Program, ...] = ()
-    """The workflows that its steps run."""
-    environment: tuple[str, ...] = ()
-    """Names of the values that it reads as `env.NAME`."""
-
-    def family(self) -> dict[str, Program]:
-        """This program and all that it starts, by name."""
-        found = {self.name: self}
-        for child in self.children:
-            found |= child.family()
-        return found
 
 
 @dataclass(frozen=True)
@@ -101,7 +77,7 @@ class Progress:
 
     def steps(self) -> list[StepRecord]:
         """The steps that have started, in that order."""
-        return _rebuilt(self._program, self._execution)
+        return rebuilt(self._program, self._execution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +132,18 @@ def run_workflow(
         start=options.started_at,
         kept_objects=project.root / STATE_FOLDER / "s3" if options.keep else None,
     ) as aws:
-        machine = _create_machines(program, aws, functions)
+        machine = create_machines(program, aws, functions)
         run_id = options.run_id or aws.new_id()
         execution = aws.start_execution(machine, json.dumps(data), run_id)
         store = _Store(LocalRunStore(project.history) if options.keep else None)
         store.keep(_record(program, execution, data), ())
         _drive(aws, execution)
         run = _record(program, execution, data)
-        steps = _merged(_rebuilt(program, execution), aws.history.steps(run_id))
+        steps = merged(rebuilt(program, execution), aws.history.steps(run_id))
         children = _keep_children(program, execution, aws, store, steps)
+        if program.undoes_itself and execution.status in (Status.ABORTED, Status.TIMED_OUT):
+            store.keep(run, steps)
+            run, steps = undo(program, aws, run, steps)
         store.keep(run, steps)
         buckets = aws.stack.used_buckets
         kept = aws.stack.kept if buckets else None
@@ -181,59 +160,6 @@ def _drive(aws: LocalAws, execution: Execution) -> None:
             aws.engine.run(until=child)
     except KeyboardInterrupt:
         aws.engine.stop(execution, "Cancelled", "stopped from the keyboard")
-
-
-def functions_of(template: SamTemplate, project: Project, catalog: ActionCatalog) -> dict[str, FunctionResource]:
-    """The functions of the template by logical id, and those of actions that it does not have yet.
-
-    `stepsmith build` will put the latter into the template, with these very settings.
-    """
-    functions = template.functions()
-    for action in catalog:
-        if action.function_id not in functions:
-            functions[action.function_id] = FunctionResource(
-                action.function_id,
-                action.handler,
-                project.functions_folder,
-                action.timeout,
-                action.memory,
-                _as_properties(action.environment),
-            )
-    return functions
-
-
-def _as_properties(environment: Mapping[str, str]) -> dict[str, Json]:
-    return {name: {"Fn::Sub": value} if "${" in value else value for name, value in environment.items()}
-
-
-def _create_machines(program: Program, aws: LocalAws, functions: Mapping[str, FunctionResource]) -> str:
-    """Makes the machines of the workflows that `program` starts, then its own, whose ARN it gives."""
-    arns: dict[str, str] = {}
-
-    def create(each: Program) -> str:
-        for child in each.children:
-            key = machine_id(child.name)
-            arns[key] = arns.get(key) or create(child)
-        values = arns | {environment_key(name): environment_value(name, aws) for name in each.environment}
-        return aws.create_machine(f"{STACK}_{each.name}"[:80], substituted(each.definition, aws, functions, values))
-
-    return create(program)
-
-
-def environment_value(name: str, aws: LocalAws) -> str:
-    """What `env.NAME` is here: the variable of that name of this process, else the parameter of the template."""
-    given = os.environ.get(name)
-    default = aws.stack.template.parameters.get(environment_key(name))
-    return given if given is not None else "" if default is None else str(default)
-
-
-def substituted(
-    definition: str, aws: LocalAws, functions: Mapping[str, FunctionResource], more: Mapping[str, str] | None = None
-) -> str:
-    """The definition with its `${…}` filled in, as `DefinitionSubstitutions` would at deployment."""
-    values = {"Partition": "aws", "Region": REGION, "AccountId": ACCOUNT, **(more or {})}
-    values |= {name: aws.functions.arn(aws.stack.reference(name)) for name in functions}
-    return re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], match[0]), definition)
 
 
 class _Watcher:
@@ -260,9 +186,10 @@ class _MockedSteps:
     def __init__(self, mocks: Mocks, program: Program) -> None:
         self._mocks = mocks
         self._states: dict[str, Mapping[str, Json]] = {}
-        for name, each in program.family().items():
-            states = each.origins.get("states")
-            self._states[name] = states if isinstance(states, dict) else {}
+        for each in program.family().values():
+            for machine in filter(None, (each, each.rollback)):
+                states = machine.origins.get("states")
+                self._states[machine.name] = states if isinstance(states, dict) else {}
         self._root = program.name
 
     def answer(self, call: TaskCall) -> TaskOutcome | None:
@@ -272,8 +199,9 @@ class _MockedSteps:
             return None
         step, action = origin.get("step"), origin.get("action")
         # A child's step is mocked as CHILD.STEP: `quarantine` of another workflow is another step.
-        if isinstance(step, str) and workflow != self._root:
-            step = f"{workflow}.{step}"
+        of = workflow.removesuffix(ROLLBACK_SUFFIX)
+        if isinstance(step, str) and of != self._root:
+            step = f"{of}.{step}"
         mock = self._mocks.next(*(key for key in (step, action) if isinstance(key, str)))
         return mocked_outcome(mock, call) if mock else None
 
@@ -312,28 +240,13 @@ def _keep_children(
         own = family.get(workflow_of(child))
         if own is None or child.map_run_arn is not None:
             continue
-        kept = _merged(_rebuilt(own, child), aws.history.steps(child.name))
+        kept = merged(rebuilt(own, child), aws.history.steps(child.name))
         deeper = _keep_children(own, child, aws, store, kept)
         record = _record(own, child, json.loads(json.dumps(child.input)))
         store.keep(replace(record, parent_run_id=execution.name), kept)
         if child.name in waited:
             found[waited[child.name]] = with_children(kept, deeper)
     return found
-
-
-def _rebuilt(program: Program, execution: Execution) -> list[StepRecord]:
-    events = [api_event(event) for event in execution.events]
-    return steps_from_history(events, read_origins(program.origins), execution.name)
-
-
-def _merged(rebuilt: Sequence[StepRecord], told: Mapping[str, StepRecord]) -> list[StepRecord]:
-    """The steps of the history with what only their handlers knew: the params as they were filled in, masked."""
-    return [
-        replace(step, params=told[step.path].params, action=step.action or told[step.path].action)
-        if step.path in told
-        else step
-        for step in rebuilt
-    ]
 
 
 def _record(program: Program, execution: Execution, data: Json) -> RunRecord:

@@ -15,14 +15,14 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.jsonata import Code
 from stepsmith.expressions.scope import Binding
-from stepsmith.expressions.syntax import Template
+from stepsmith.expressions.syntax import Template, references
 from stepsmith.expressions.translate import Translation, translate, translate_condition
 from stepsmith.expressions.types import kinds
 from stepsmith.lowering.codes import ENTRY, LONGEST_INLINE, UNREPEATABLE, CannotFold, Captures, Place, PlaceCodes
 from stepsmith.lowering.edges import Edge, End, Folded, Pending, PendingAssign, PendingBlock, PendingSet
 from stepsmith.lowering.names import Chain, Names
 from stepsmith.model.steps import Block, ForEachStep, Step
-from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
+from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value, templates
 from stepsmith.model.workflow import Workflow
 from stepsmith.services import ServiceCatalog
 
@@ -126,6 +126,20 @@ class Context:
     frame: Frame = field(default_factory=lambda: Frame(is_outermost=True))
     reading: Reading | None = None
     """What expressions read in place of the machine's variables, while an undo is lowered."""
+
+    def begin_another(self) -> None:
+        """Goes on with another machine, whose names are those of this one."""
+        self.frame = Frame(is_outermost=True)
+        self.functions, self.machines, self.permissions = set(), set(), []
+
+    @property
+    def environment_read(self) -> Iterator[str]:
+        """The names of the values that are set at deployment and that undos read."""
+        for step in self.workflow.undoable:
+            for template in templates(step.rollback.params if step.rollback is not None else None):
+                for reference in references(template):
+                    if reference.root == "env" and reference.path and isinstance(reference.path[0], str):
+                        yield reference.path[0]
 
     def block(self, block: Block, edge: Edge) -> Edge:
         """The edge that enters `block`, which then goes on along `edge`."""

@@ -64,7 +64,18 @@ def finish(
         place = place.passing(brought, UNREPEATABLE)
     after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
     wraps = after.next is None and isinstance(edge.target, End) and bool(edge.target.keep or edge.target.wrap)
-    origin = Origin(role, step.span, step.id, step.description, folded=after.steps, ways=caught.ways, wraps=wraps)
+    left = remembered(context, step, output, entry)
+    origin = Origin(
+        role,
+        step.span,
+        step.id,
+        step.description,
+        folded=after.steps,
+        ways=caught.ways,
+        hands=next(iter(left), None),
+        reshapes=step.rollback is not None and not left and step.output is not None,
+        wraps=wraps,
+    )
     return Finish(
         origin=origin,
         catch=catch,
@@ -73,7 +84,7 @@ def finish(
             **context.unrun(handled(step)),
             **(kept or {}),
             **context.record(step, {Facet.OUTPUT: output, Facet.STATUS: "succeeded"}),
-            **remembered(context, step, output, entry),
+            **left,
             **after.assign,
         },
         output=after.output if after.next is None else output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from stepsmith.analysis.facts import Analysis, use_templates
 from stepsmith.asl.states import StateMachine
@@ -14,7 +15,7 @@ from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.input import lower_input
 from stepsmith.lowering.names import Names
 from stepsmith.lowering.steps import lower_block
-from stepsmith.lowering.undoing import lower_rollback
+from stepsmith.lowering.undoing import lower_rollback, lower_rollback_machine
 from stepsmith.model.policies import Then
 from stepsmith.model.workflow import Workflow
 from stepsmith.permissions import merged
@@ -53,7 +54,7 @@ def lower_workflow(
     with context.guarded(guards, leaves):
         entry = context.block(workflow.steps, done)
     start = lower_input(context, entry)
-    return StateMachine(
+    main = StateMachine(
         name=workflow.name,
         start_at=start,
         states=tuple(in_order(context.frame.states, start)),
@@ -65,3 +66,4 @@ def lower_workflow(
         machines=tuple(sorted(context.machines)),
         permissions=merged(context.permissions),
     )
+    return replace(main, rollback=lower_rollback_machine(context))

@@ -8,18 +8,30 @@ undo. None of this is on the way of a run that succeeds.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from stepsmith.analysis.facts import Point
-from stepsmith.asl.names import machine_id
-from stepsmith.asl.states import Catcher, ChoiceState, Origin, Retrier, Role, Rule, TaskState
+from stepsmith.asl.names import ROLLBACK_SUFFIX, machine_id
+from stepsmith.asl.states import (
+    Catcher,
+    ChoiceState,
+    FailState,
+    Origin,
+    Retrier,
+    Role,
+    Rule,
+    StateMachine,
+    SucceedState,
+    TaskState,
+)
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.jsonata import Code
 from stepsmith.integrations import integration_of
 from stepsmith.lowering.children import WAIT
 from stepsmith.lowering.codes import ENTRY
-from stepsmith.lowering.context import Context, Guard, LoweringError, Reading
+from stepsmith.lowering.context import Context, Guard, LoweringError, Reading, in_order
 from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import EVERY_FAILURE, TRANSIENT_RETRIER, retriers
 from stepsmith.lowering.failing import EVERYTHING, ROLLBACK, Raised, raise_error
@@ -27,12 +39,14 @@ from stepsmith.lowering.handing import HandedCodes, output_binding, paths_of_out
 from stepsmith.lowering.input import STARTED_BY
 from stepsmith.lowering.payloads import payload
 from stepsmith.model.steps import UNDO, ActionStep, AwsStep, ChildStep, Step, Undo
-from stepsmith.permissions import permissions_of
+from stepsmith.permissions import merged, permissions_of
 
 LEDGER: Final = "LedgerFunction"
 """The function that knows what has completed (`stepsmith_functions.rollback.ledger`)."""
 NEXT: Final = "workflow.undo"
 ENDED: Final = "workflow.rolled-back"
+DECIDED: Final = "workflow.undone"
+FAILED: Final = "workflow.rollback-failed"
 STILL_RUNNING: Final = Retrier(("StepStillRunning",), interval=5, max_attempts=400, backoff=1.0)
 """Lambda goes on with what Step Functions has given up: it is waited for, for longer than any function may take."""
 UNREADABLE: Final = Retrier(EVERY_FAILURE, interval=2, max_attempts=8, backoff=2.0, max_delay=60)
@@ -48,11 +62,58 @@ def lower_rollback(context: Context) -> Guard:
         raise_error(context, ROLLBACK, None, _ending(context, held, nothing=True))
         return guard
     raise_error(context, ENDED, None, _ending(context, held, nothing=False))
-    lower_undos(context, ENDED)
+    _lower_undos(context, ENDED, OWN)
     return guard
 
 
-def lower_undos(context: Context, done: str) -> None:
+def lower_rollback_machine(context: Context) -> StateMachine | None:
+    """The machine that undoes a run after its end: one that failed, was stopped or ran out of time. It is started with
+    `{"run": {"id", "execution"}}`. None where no step can be undone."""
+    if not context.workflow.undoable:
+        return None
+    context.begin_another()
+    failed = jsonata.variable(context.names.rollback("failed"))
+    problem = jsonata.variable(context.names.rollback("problem"))
+    origin = Origin(Role.END, context.workflow.name_span)
+    succeeded = context.add(SucceedState(name=ENDED, origin=origin, output={}))
+    told = jsonata.conditional(
+        jsonata.comparison("=", problem, jsonata.constant("")), jsonata.constant("an undo failed"), problem
+    )
+    broken = FailState(name=FAILED, origin=origin, error="RollbackFailed", cause=jsonata.field(told.text))
+    decide = ChoiceState(
+        name=DECIDED,
+        origin=_origin(context, "Whether every undo succeeded."),
+        rules=(Rule(jsonata.field(failed.text), context.add(broken)),),
+        default=succeeded,
+        output={},
+    )
+    _lower_undos(context, context.add(decide), ANOTHERS)
+    return StateMachine(
+        name=context.workflow.name + ROLLBACK_SUFFIX,
+        start_at=ROLLBACK,
+        states=tuple(in_order(context.frame.states, ROLLBACK)),
+        comment=f"Undoes a run of {context.workflow.name} after its end.",
+        environment=tuple(sorted(set(context.environment_read))),
+        functions=tuple(sorted(context.functions)),
+        machines=tuple(sorted(context.machines)),
+        permissions=merged(context.permissions),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The run that is undone: how its id and its execution read, and whether it is still going on."""
+
+    id: str
+    execution: str
+    asked_by: str | None
+
+
+OWN: Final = _Run("$states.context.Execution.Name", "$states.context.Execution.Id", ROLLBACK)
+ANOTHERS: Final = _Run("$states.context.Execution.Input.run.id", "$states.context.Execution.Input.run.execution", None)
+
+
+def _lower_undos(context: Context, done: str, run: _Run) -> None:
     """The states from the question to the ledger to the last undo; `done` follows them."""
     undo, at, now = (context.names.rollback(part) for part in ("undo", "at", "now"))
     failed, problem = context.names.rollback("failed"), context.names.rollback("problem")
@@ -67,7 +128,7 @@ def lower_undos(context: Context, done: str) -> None:
             name=ROLLBACK,
             origin=_origin(context, "Asks which steps have completed."),
             resource="arn:${Partition}:states:::lambda:invoke",
-            arguments={"FunctionName": f"${{{LEDGER}}}", "Payload": _question(context)},
+            arguments={"FunctionName": f"${{{LEDGER}}}", "Payload": _question(context, run)},
             retry=(TRANSIENT_RETRIER, STILL_RUNNING, UNREADABLE),
             catch=(Catcher((EVERYTHING,), NEXT, unreadable, output={}),),
             assign=asked,
@@ -91,7 +152,7 @@ def lower_undos(context: Context, done: str) -> None:
     for step in context.workflow.undoable:
         is_this = jsonata.comparison("=", jsonata.steps(entry, ["step"]), jsonata.constant(step.id))
         output: Json = {"undoes": jsonata.field(jsonata.steps(entry, ["path"]).text)}
-        rules.append(Rule(jsonata.field(is_this.text), _undo(context, step, f"${now}", failed), onward, output))
+        rules.append(Rule(jsonata.field(is_this.text), _undo(context, step, f"${now}", failed, run), onward, output))
     origin = _origin(context, "Takes the step that completed last of those not undone yet.")
     context.add(ChoiceState(name=NEXT, origin=origin, rules=tuple(rules), default=done, output={}))
 
@@ -100,7 +161,7 @@ def _origin(context: Context, description: str) -> Origin:
     return Origin(Role.HELPER, context.workflow.name_span, description=description)
 
 
-def _question(context: Context) -> Json:
+def _question(context: Context, run: _Run) -> Json:
     """What the ledger is asked: of which run, by which state, and what the undos need of each step."""
     steps: dict[str, Json] = {}
     for step in context.workflow.undoable:
@@ -115,11 +176,11 @@ def _question(context: Context) -> Json:
     after = "$states.input.after"
     return {
         "run": {
-            "id": context.run_id(),
+            "id": jsonata.field(run.id),
             "workflow": context.workflow.name,
-            "execution": "{% $states.context.Execution.Id %}",
+            "execution": jsonata.field(run.execution),
         },
-        "asked_by": ROLLBACK,
+        "asked_by": run.asked_by,
         "steps": steps,
         "after": jsonata.field(f"$exists({after}) ? {after} : null"),
     }
@@ -151,13 +212,13 @@ def _ending(context: Context, held: str, *, nothing: bool) -> Raised:
 # -- an undo --------------------------------------------------------------------------------------
 
 
-def _undo(context: Context, step: Step, entry: str, failed: str) -> str:
+def _undo(context: Context, step: Step, entry: str, failed: str, run: _Run) -> str:
     """The state that undoes `step`, whose entry of the ledger is `entry`; the next one follows in any case."""
     undo = step.rollback
     if undo is None:
         raise LoweringError(f"{step.span}: {step.id} has no undo")
     point = context.analysis.points[undo.id]
-    codes = HandedCodes(entry, "$states.context.Execution.Name", context.workflow.name, context.codes(ENTRY))
+    codes = HandedCodes(entry, run.id, context.workflow.name, context.codes(ENTRY))
     extra = {}
     with context.reading_by(Reading(codes)):
         extra["output"] = output_binding(context, step, point, entry)

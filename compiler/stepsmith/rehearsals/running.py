@@ -19,7 +19,8 @@ from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import Entry, Json, ScalarNode
 from stepsmith.loading import load_document, read_source
 from stepsmith.local.mocks import Mocks
-from stepsmith.local.runner import Program, RunOptions, RunReport, run_workflow
+from stepsmith.local.program import Program
+from stepsmith.local.runner import RunOptions, RunReport, run_workflow
 from stepsmith.pipeline import Compilation
 from stepsmith.project import Project, UnreadablePathError, shown
 from stepsmith.rehearsals.comparison import Result, compare

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from stepsmith.asl.names import environment_key, machine_id
+from stepsmith.asl.names import ROLLBACK_SUFFIX, environment_key, machine_id, rollback_id
 from stepsmith.asl.states import StateMachine
 from stepsmith.catalog import Permission
 from stepsmith.diagnostics import Diagnostics
@@ -62,10 +62,28 @@ class Deployable:
     """Logical ids of the state machines that it starts."""
     distributed: tuple[str, ...] = ()
     """Labels of its distributed Maps."""
+    rollback: Deployable | None = None
+    """What undoes its runs after their end."""
+    undoes: bool = False
+    """It is such a machine itself, which no trigger starts."""
 
     @classmethod
     def of(cls, workflow: Workflow, machine: StateMachine, source: str, definition: str) -> Deployable:
         """What there is to deploy of a workflow that compiled to `machine`."""
+        undoing = machine.rollback
+        rollback = None
+        if undoing is not None:
+            folder = definition.rpartition("/")[0]
+            rollback = cls(
+                workflow,
+                undoing.functions,
+                source,
+                f"{folder}/{undoing.name}.asl.json" if folder else f"{undoing.name}.asl.json",
+                environment=undoing.environment,
+                permissions=undoing.permissions,
+                machines=undoing.machines,
+                undoes=True,
+            )
         return cls(
             workflow,
             machine.functions,
@@ -75,11 +93,17 @@ class Deployable:
             permissions=machine.permissions,
             machines=machine.machines,
             distributed=machine.distributed,
+            rollback=rollback,
         )
 
     @property
     def machine_id(self) -> str:
-        return machine_id(self.workflow.name)
+        return rollback_id(self.workflow.name) if self.undoes else machine_id(self.workflow.name)
+
+    @property
+    def name(self) -> str:
+        """The machine's name within its stack."""
+        return self.workflow.name + (ROLLBACK_SUFFIX if self.undoes else "")
 
     @property
     def alias_id(self) -> str:
@@ -108,9 +132,11 @@ def machine_resources(item: Deployable, shared: TriggerRegistry, diagnostics: Di
     events = _events(item, shared, diagnostics)
     generated = (item.alias_id, *(name + event for event in events))
     yield Resource(name, item.source, _machine(item, events), generated)
-    group = f"/aws/vendedlogs/states/${{AWS::StackName}}/{item.workflow.name}"
+    group = f"/aws/vendedlogs/states/${{AWS::StackName}}/{item.name}"
     yield Resource(f"{name}Logs", item.source, log_group(group))
     yield Resource(f"{name}Alarm", item.source, _alarm(item))
+    if item.rollback is not None:
+        yield from machine_resources(item.rollback, shared, diagnostics)
 
 
 def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
@@ -124,7 +150,7 @@ def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
     substitutions |= {function: get_att(function) for function in item.functions}
     properties: dict[str, Value] = {
         # No name of a stack has an underscore, so this stack's machines can be told apart by their prefix.
-        "Name": sub(f"${{AWS::StackName}}_{workflow.name}"),
+        "Name": sub(f"${{AWS::StackName}}_{item.name}"),
         "Type": workflow.type.upper(),
         "DefinitionUri": item.definition,
         "DefinitionSubstitutions": substitutions,
@@ -165,9 +191,8 @@ def _child_statements(item: Deployable) -> Iterator[Value]:
     """
     if item.machines:
         yield {"Effect": "Allow", "Action": "states:StartExecution", "Resource": [ref(each) for each in item.machines]}
-    awaited = sorted(
-        {step.workflow for step in item.workflow.every_step() if isinstance(step, ChildStep) and step.waits}
-    )
+    steps = [step.rollback for step in item.workflow.undoable] if item.undoes else item.workflow.every_step()
+    awaited = sorted({step.workflow for step in steps if isinstance(step, ChildStep) and step.waits})
     if awaited:
         executions = tuple(_arn("states", f"execution:${{AWS::StackName}}_{name}:*") for name in awaited)
         rule = _arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
@@ -199,7 +224,7 @@ def _arn(service: str, rest: str) -> str:
 
 def _events(item: Deployable, shared: TriggerRegistry, diagnostics: Diagnostics) -> dict[str, Value]:
     events: dict[str, Value] = {}
-    for trigger in item.workflow.triggers:
+    for trigger in () if item.undoes else item.workflow.triggers:
         match trigger:
             case EventTrigger():
                 name = _numbered("Event", events)
@@ -252,7 +277,9 @@ def _alarm(item: Deployable) -> dict[str, Value]:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmDescription": f"A run of {item.workflow.name} failed or timed out",
+            "AlarmDescription": f"A run of {item.workflow.name} could not be undone"
+            if item.undoes
+            else f"A run of {item.workflow.name} failed or timed out",
             "Metrics": [total, count("failed", "ExecutionsFailed"), count("late", "ExecutionsTimedOut")],
             "ComparisonOperator": "GreaterThanThreshold",
             "Threshold": 0,

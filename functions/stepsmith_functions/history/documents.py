@@ -80,6 +80,9 @@ def step_to_json(step: StepRecord) -> dict[str, Json]:
         "sequence": step.sequence,
         "undoes": step.undoes,
         "child_run_id": step.child_run_id,
+        **_value_to_json("handed", step.handed),
+        **_value_to_json("result", step.result),
+        "attempt_started": _stamp(step.attempt_started),
     }
 
 
@@ -103,6 +106,9 @@ def step_from_json(value: Json) -> StepRecord:
         sequence=_maybe_number(document, "sequence") or 0,
         undoes=_maybe_text(document, "undoes"),
         child_run_id=_maybe_text(document, "child_run_id"),
+        handed=_value(document, "handed"),
+        result=_value(document, "result"),
+        attempt_started=_moment(document, "attempt_started"),
     )
 
 

@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from stepsmith_functions.history.retrying import Backoff
+from stepsmith_functions.history.retrying import Backoff, ServiceRefusedError
 from stepsmith_functions.history.store import HistoryUnavailableError
-from stepsmith_functions.history.values import Json, from_text
+from stepsmith_functions.history.values import Json, digest, from_text, to_text
 from stepsmith_functions.history.visits import Event, History, read_history
 
 _DETAIL_TYPE: Final = "Step Functions Execution Status Change"
 _BETWEEN: Final = "PENDING_REDRIVE"
 """A child of a distributed Map that its parent is about to redrive: the redrive itself brings its own event."""
+ROLLBACK_SUFFIX: Final = ".rollback"
+"""Behind the name of a workflow's machine: the machine that undoes a run of it after its end."""
+_LONGEST_NAME: Final = 80
+"""Characters of an execution's name (documented)."""
 _MOST_EVENTS: Final = 1000
 """Events in an answer of GetExecutionHistory (documented)."""
 
@@ -30,6 +34,7 @@ class StatesClient(Protocol):
     def describe_execution(self, **arguments: object) -> Mapping[str, object]: ...
     def describe_state_machine_for_execution(self, **arguments: object) -> Mapping[str, object]: ...
     def get_execution_history(self, **arguments: object) -> Mapping[str, object]: ...
+    def start_execution(self, **arguments: object) -> Mapping[str, object]: ...
 
 
 class HistoryBehindError(HistoryUnavailableError):
@@ -58,7 +63,22 @@ class Change:
     @property
     def workflow(self) -> str:
         """Machines of a stack are named `STACK_WORKFLOW`, and neither name has a `_` of its own."""
+        return self.name.removesuffix(ROLLBACK_SUFFIX)
+
+    @property
+    def name(self) -> str:
+        """The machine's name within its stack."""
         return self.machine.partition("_")[2] or self.machine
+
+    @property
+    def undoes(self) -> str | None:
+        """The id of the run that this execution undoes after its end; None for a run of its own."""
+        if not self.name.endswith(ROLLBACK_SUFFIX) or self.input is None:
+            return None
+        given = from_text(self.input)
+        run = given.get("run") if isinstance(given, Mapping) else None
+        run_id = run.get("id") if isinstance(run, Mapping) else None
+        return run_id if isinstance(run_id, str) else None
 
 
 def change_of_event(event: Mapping[str, object]) -> Change | None:
@@ -139,6 +159,22 @@ class Executions:
         definition = from_text(str(answer.get("definition")))
         return definition if isinstance(definition, Mapping) else {}
 
+    def roll_back(self, execution_arn: str, run_id: str, *, attempt: int = 1) -> str:
+        """Starts to undo a run that has ended; gives the ARN of the execution that does.
+
+        The same attempt is started once: Step Functions takes an execution's name once (documented: 90 days).
+        """
+        head, machine, _ = execution_arn.replace(":execution:", ":stateMachine:", 1).rsplit(":", 2)
+        name = rollback_name(run_id, attempt)
+        arn = f"{head}:{machine}{ROLLBACK_SUFFIX}"
+        given = to_text({"run": {"id": run_id, "execution": execution_arn}})
+        try:
+            self._backoff.call(self._client.start_execution, stateMachineArn=arn, name=name, input=given)
+        except ServiceRefusedError as error:
+            if error.code != "ExecutionAlreadyExists":
+                raise
+        return f"{head.replace(':stateMachine', ':execution', 1)}:{machine}{ROLLBACK_SUFFIX}:{name}"
+
     def ended_history(self, execution_arn: str) -> History:
         """The whole history of an execution that has ended. Raises HistoryBehindError if the end never shows."""
         for attempt in range(self._backoff.attempts):
@@ -178,3 +214,11 @@ class Executions:
             token = answer.get("nextToken")
             if not token:
                 return
+
+
+def rollback_name(run_id: str, attempt: int) -> str:
+    """The name of the execution that undoes a run: the run's id with a number behind it, cut where that is too long."""
+    suffix = f"-undo-{attempt}"
+    if len(run_id) + len(suffix) <= _LONGEST_NAME:
+        return run_id + suffix
+    return f"{run_id[: _LONGEST_NAME - len(suffix) - 13]}-{digest(run_id)[:12]}{suffix}"

@@ -188,6 +188,7 @@ class ItemWriter:
             **self.value(step.run_id, "params", step.params),
             **self.value(step.run_id, "output", step.output),
             **self.value(step.run_id, "handed", step.handed),
+            **self.value(step.run_id, "result", step.result),
             **_texts(action=step.action, undoes=step.undoes, child_run_id=step.child_run_id),
         }
         if step.line is not None:
@@ -259,6 +260,7 @@ def step_from_item(item: Item) -> StepRecord:
         undoes=_maybe_text(item, "undoes"),
         child_run_id=_maybe_text(item, "child_run_id"),
         handed=_value(item, "handed"),
+        result=_value(item, "result"),
         attempt_started=_maybe_time(item, "attempt_started"),
     )
 

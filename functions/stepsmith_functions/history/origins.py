@@ -1,7 +1,8 @@
 """Which step each state of a machine came from: what is needed to read steps out of an execution's history.
 
 It comes from the source map that the compiler writes beside a machine (`workflows/asl/NAME.map.json`), as a plain
-mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}}`. Keys of a state, all but `role` optional:
+mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}, "on_failure"?: "rollback"}`. Keys of a state, all but
+`role` optional:
 
     role      `step`: the step's own work; `block`: the step is a block; `condition`: a Choice that decides the
               step's `if`; `set`: a Pass that only sets variables; `raise`: fails again with an error that a
@@ -16,6 +17,8 @@ mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}}`. Keys of a state, al
     round_of  the path of a `repeat` block: entering this state begins its next round
     undoes    the path of the step that this one undoes, with `[]` for each iteration; which it is in a run, the
               state's input says: `{"undoes": PATH}`
+    hands     the variable in which a step without a handler leaves what its undo reads
+    reshapes  true: the step can be undone, and its output is not what its handler answered
     wraps     true: the state's output holds the step's under `output`, beside what else leaves a branch
     blocks    the paths of the blocks around it that no Map or Parallel stands for (`switch`, `try`, `repeat`),
               outermost first; where it is left out, the blocks that its path begins with
@@ -68,6 +71,8 @@ class Origin:
     undoes: str | None = None
     blocks: tuple[str, ...] | None = None
     wraps: bool = False
+    hands: str | None = None
+    reshapes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,8 @@ class Origins:
 
     states: Mapping[str, Origin] = field(default_factory=dict)
     steps: Mapping[str, FoldedStep] = field(default_factory=dict)
+    undoes_itself: bool = False
+    """Whether a run that was stopped or ran out of time is to be undone."""
 
     def of(self, state: str) -> Origin | None:
         return self.states.get(state)
@@ -95,6 +102,7 @@ def read_origins(source_map: Mapping[str, Json]) -> Origins:
     return Origins(
         {name: _origin(entry) for name, entry in _mappings(states)},
         {name: _folded_step(entry) for name, entry in (steps.items() if isinstance(steps, Mapping) else ())},
+        source_map.get("on_failure") == "rollback",
     )
 
 
@@ -112,6 +120,8 @@ def _origin(entry: Mapping[str, Json]) -> Origin:
         undoes=_text(entry, "undoes"),
         blocks=_texts(blocks) if isinstance(blocks, Sequence) else None,
         wraps=entry.get("wraps") is True,
+        hands=_text(entry, "hands"),
+        reshapes=entry.get("reshapes") is True,
     )
 
 

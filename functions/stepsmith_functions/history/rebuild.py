@@ -18,7 +18,7 @@ from typing import Final
 from stepsmith_functions.history.origins import BLOCK, CONDITION, RAISE, SET, STEP, Origin, Origins, Way
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.result import steps_in_order
-from stepsmith_functions.history.values import Json
+from stepsmith_functions.history.values import Json, from_text
 from stepsmith_functions.history.visits import Event, History, Visit, read_history
 
 _SPANNING: Final = ("Map", "Parallel")
@@ -123,6 +123,8 @@ class _Rebuilder:
             sequence=visit.id * _PER_EVENT,
             undoes=(_undone(visit) or self._path(origin.undoes, visit)) if origin.undoes is not None else None,
             child_run_id=_child_run(visit),
+            handed=_handed(visit, origin),
+            result=_answer(visit) if origin.reshapes and status is StepStatus.SUCCEEDED else None,
         )
 
     def _status(self, visit: Visit) -> StepStatus:
@@ -309,6 +311,13 @@ def _way_taken(visit: Visit, origin: Origin) -> Way | None:
     marked = [way for way in candidates if way.marked and way.output == visit.output]
     plain = [way for way in candidates if not way.marked]
     return next(iter(marked or plain), None)
+
+
+def _handed(visit: Visit, origin: Origin) -> Json:
+    """What the step handed over for its undo."""
+    if origin.hands is not None and (text := visit.assigned.get(origin.hands)) is not None:
+        return _member(from_text(text), "with")
+    return _member(_member(_member(visit.parameters, "Payload"), "step"), "undo")
 
 
 def _undone(visit: Visit) -> str | None:

@@ -59,7 +59,7 @@ class DeployedOrigins:
 
     def find(self, change: Change, history: History) -> Origins:
         entered = {visit.state for visit in history.visits}
-        mapped = self._mapped(change.workflow)
+        mapped = self._mapped(change.name)
         if mapped is not None and entered <= mapped.states.keys():
             return mapped
         return origins_of_definition(self._executions.definition(change.execution_arn))

@@ -120,10 +120,21 @@ class RunRecord:
     def progress(self) -> int:
         """How far the run is: a record replaces one that is less far, whatever order they arrive in.
 
-        Three positions per redrive: not started, under way, ended. A redrive goes past the end before it.
+        Six positions per redrive: not started, under way, ended, being undone after its end, undone in part, undone. A
+        redrive goes past all of them.
         """
-        phase = 2 if self.status.is_final else 0 if self.status is RunStatus.PENDING else 1
-        return 3 * self.redrive_count + phase
+        match self.status:
+            case RunStatus.PENDING:
+                phase = 0
+            case RunStatus.ROLLING_BACK:
+                phase = 3
+            case RunStatus.ROLLBACK_FAILED:
+                phase = 4
+            case RunStatus.ROLLED_BACK:
+                phase = 5
+            case _:
+                phase = 2 if self.status.is_final else 1
+        return 6 * self.redrive_count + phase
 
     def summary(self) -> RunSummary:
         return RunSummary(
@@ -181,5 +192,7 @@ class StepRecord:
     """The run that this step started and waited for."""
     handed: Recorded = None
     """What it handed over for its undo when it began."""
+    result: Recorded = None
+    """What its handler answered, where its `output` is another and an undo may read it."""
     attempt_started: datetime | None = None
     """When the last attempt began, as its handler told."""

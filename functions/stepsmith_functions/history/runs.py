@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from stepsmith_functions.history.ending import run_ending
-from stepsmith_functions.history.executions import Change, Executions
+from stepsmith_functions.history.executions import ROLLBACK_SUFFIX, Change, Executions
 from stepsmith_functions.history.origins import Origins
 from stepsmith_functions.history.rebuild import steps_of, version_in
 from stepsmith_functions.history.records import RunRecord, RunStatus, StepRecord, StepStatus
@@ -39,6 +39,7 @@ _UNDER_WAY: Final = tuple(status for status in RunStatus if not status.is_final)
 _STARTED_BY: Final = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 """What a parent adds to its child's input, so that the console links them (documented)."""
 _TRIES_TO_REPLACE: Final = 3
+_FROM_OUTSIDE: Final = ("ABORTED", "TIMED_OUT")
 
 
 class OriginsFinder(Protocol):
@@ -77,6 +78,8 @@ class Recorder:
         could be kept, and ValueError for a status that no run has.
         """
         status, _ = run_ending(change.status)
+        if change.name.endswith(ROLLBACK_SUFFIX):
+            return self._undoing(change)
         if not status.is_final:
             return self._start(change)
         known = self._known(change.run_id)
@@ -144,8 +147,39 @@ class Recorder:
             complete=steps is not None,
         )
         kept = self._store.put_run(run)
+        if kept and self._is_to_be_undone(change, history):
+            self._executions.roll_back(change.execution_arn, change.run_id)
         if problem is not None:
             raise IncompleteError(f"the end of run {change.run_id} is kept, its steps may lack some: {problem}")
+        return Recorded.ENDED if kept else Recorded.KNOWN
+
+    def _is_to_be_undone(self, change: Change, history: History | None) -> bool:
+        """Whether the run was ended from outside, where no handler could act, and its workflow rolls back."""
+        if change.status not in _FROM_OUTSIDE or history is None:
+            return False
+        return self._origins.find(change, history).undoes_itself
+
+    # -- undoing a run after its end ------------------------------------------------------------------
+
+    def _undoing(self, change: Change) -> Recorded:
+        """The status of an execution that undoes a run is that run's."""
+        if change.input is None:
+            described = self._executions.describe(change.execution_arn)
+            change = replace(change, input=described.input if described else None)
+        run_id = change.undoes
+        known = self._known(run_id) if run_id is not None else None
+        if known is None or (not known.status.is_final and known.status is not RunStatus.ROLLING_BACK):
+            raise IncompleteError(f"{change.execution_arn} undoes a run whose end is not known yet")
+        status, _ = run_ending(change.status)
+        if not status.is_final:
+            kept = self._store.put_run(replace(known, status=RunStatus.ROLLING_BACK))
+            return Recorded.STARTED if kept else Recorded.KNOWN
+        history = self._executions.ended_history(change.execution_arn)
+        told = {step.path for step in all_steps(self._store, known.run_id)}
+        rebuilt = steps_of(history, self._origins.find(change, history), known.run_id)
+        self._store.put_steps([step for step in rebuilt if step.path not in told])
+        undone = RunStatus.ROLLED_BACK if status is RunStatus.SUCCEEDED else RunStatus.ROLLBACK_FAILED
+        kept = self._store.put_run(replace(known, status=undone))
         return Recorded.ENDED if kept else Recorded.KNOWN
 
     def _described(self, change: Change, known: RunRecord | None) -> Change:
@@ -225,6 +259,8 @@ def settled(told: StepRecord, rebuilt: StepRecord) -> StepRecord:
         started_at=told.started_at or rebuilt.started_at,
         ended_at=told.ended_at if told.status is rebuilt.status and told.ended_at else rebuilt.ended_at,
         undoes=told.undoes or rebuilt.undoes,
+        handed=rebuilt.handed if told.handed is None else told.handed,
+        result=rebuilt.result,
         child_run_id=told.child_run_id or rebuilt.child_run_id,
     )
 

@@ -122,6 +122,7 @@ class _Reading:
         left = from_text(text) if text is not None else None
         path = _member(left, "path")
         if isinstance(path, str):
+            self.seen.add(path)
             output, handed = _member(left, "output"), _member(left, "with")
             self.completed[path] = Entry(visit.state, path, visit.exited_at, visit.exited_id, output, handed)
 
@@ -142,13 +143,14 @@ class _Reading:
         """Steps that only their handlers tell of: those of distributed loops."""
         for path, step in (self.told or {}).items():
             asked = self.asked.get(step.step_id)
-            if asked is not None and asked.seconds is not None and path not in self.seen:
-                self._as_told(step, step.handed, asked.seconds)
+            if asked is not None and path not in self.seen:
+                self._as_told(step, step.handed, asked.seconds or 0)
 
     def _as_told(self, step: StepRecord, handed: Recorded, seconds: int) -> None:
         ended = step.ended_at
         if step.status is StepStatus.SUCCEEDED and ended is not None and ended <= self.now:
-            self.completed[step.path] = Entry(step.step_id, step.path, ended, 0, step.output, handed)
+            result = step.output if step.result is None else step.result
+            self.completed[step.path] = Entry(step.step_id, step.path, ended, step.sequence, result, handed)
         elif ended is not None and ended > self.now:
             self.running.add(step.path)
         elif step.status is StepStatus.RUNNING:

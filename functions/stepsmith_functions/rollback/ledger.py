@@ -11,10 +11,12 @@ from collections.abc import Mapping
 
 from stepsmith_functions.history.executions import Executions
 from stepsmith_functions.history.records import StepRecord
+from stepsmith_functions.history.retrying import ServiceRefusedError
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.values import Json, Recorded, StoredValue
+from stepsmith_functions.history.visits import History, read_history
 from stepsmith_functions.rollback.completed import ledger_of
-from stepsmith_functions.rollback.question import answer, read_question
+from stepsmith_functions.rollback.question import Question, answer, read_question
 from stepsmith_functions.runtime import invocation
 from stepsmith_functions.runtime.settings import Settings
 
@@ -29,7 +31,7 @@ def handler(event: Mapping[str, Json], _context: object = None) -> dict[str, Jso
     host = invocation.host()
     question = read_question(event)
     executions = Executions(host.clients.get("stepfunctions"))
-    history = executions.history_showing(question.execution_arn, question.asked_by)
+    history = _history(executions, question)
     source = host.history.ledger(Settings.from_environment(host.environment))
     told: Mapping[str, StepRecord] | None = None
     if source is not None:
@@ -44,3 +46,15 @@ def handler(event: Mapping[str, Json], _context: object = None) -> dict[str, Jso
         return source.load(value) if source is not None else None
 
     return answer(question, ledger_of(history, told, question.steps, host.clock.now()), load)
+
+
+def _history(executions: Executions, question: Question) -> History:
+    """The execution's own history; one without visits where Step Functions keeps it no longer (90 days, documented)."""
+    if question.asked_by is not None:
+        return executions.history_showing(question.execution_arn, question.asked_by)
+    try:
+        return executions.ended_history(question.execution_arn)
+    except ServiceRefusedError as error:
+        if error.code != "ExecutionDoesNotExist":
+            raise
+        return read_history(())

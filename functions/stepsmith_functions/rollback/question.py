@@ -1,6 +1,6 @@
 """What a machine asks the ledger, and what it is answered. Pure.
 
-    question  {"run": {"id", "workflow", "execution"}, "asked_by": STATE, "after": CURSOR or null,
+    question  {"run": {"id", "workflow", "execution"}, "asked_by": STATE or null, "after": CURSOR or null,
                "steps": {ID: {"output": PATHS or null, "seconds": N} or {"variable": NAME}}}
     answer    {"undo": [{"step", "path", "output", "with"}, ..., {"more": CURSOR}?], "problem": TEXT}
 
@@ -33,8 +33,8 @@ class Question:
 
     run_id: str
     execution_arn: str
-    asked_by: str
-    """The state that asks."""
+    asked_by: str | None
+    """The state that asks; None: another execution asks, after the end of the run."""
     steps: Mapping[str, Asked]
     after: tuple[datetime, int] | None
     """Only what completed before this is asked for."""
@@ -52,7 +52,7 @@ def read_question(event: Mapping[str, Json]) -> Question:
     return Question(
         str(run.get("id")),
         str(run.get("execution")),
-        str(event.get("asked_by")),
+        asked_by if isinstance(asked_by := event.get("asked_by"), str) else None,
         {name: _asked(_mapping(step)) for name, step in _mapping(event.get("steps")).items()},
         after,
     )

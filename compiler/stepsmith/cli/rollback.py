@@ -1,0 +1,80 @@
+"""`stepsmith rollback`: undoes what a run has done that failed, was stopped or ran out of time."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Final
+
+from stepsmith.cli.console import Console
+from stepsmith.cli.failures import CommandError, Exit
+from stepsmith.cli.history import find_run, open_history, unavailable
+from stepsmith.cli.outcome import step_lines, summary_line, title_line
+from stepsmith.cli.workflows import compile_file, find_workflow, load_catalog, program_of, report, sources_of
+from stepsmith_functions.history.records import RunRecord, RunStatus
+from stepsmith_functions.history.result import run_result
+from stepsmith_functions.history.store import HistoryError
+
+EXAMPLE: Final = """
+    stepsmith rollback latest
+    stepsmith rollback 3f2a91c0 --json
+"""
+_REASONS: Final = {
+    RunStatus.ROLLED_BACK: "it is rolled back already",
+    RunStatus.SUCCEEDED: "it has succeeded; --succeeded undoes it all the same",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run's id, its beginning, or latest")
+    parser.add_argument("--succeeded", action="store_true", help="undo a run that has succeeded, too")
+    parser.add_argument("--json", action="store_true", help="print the run as it is then, as JSON")
+    parser.add_argument("--real-time", action="store_true", help="wait for back-off instead of skipping it")
+
+
+def execute(arguments: argparse.Namespace, console: Console) -> int:
+    store = open_history()
+    try:
+        run = store.run(find_run(store, arguments.run))
+    except HistoryError as error:
+        raise unavailable(error) from error
+    _check(run, also_succeeded=arguments.succeeded)
+    project, path = find_workflow(run.workflow)
+    catalog = load_catalog(project, console)
+    compiled = compile_file(path, project.relative(path), catalog, project)
+    if compiled.asl is None:
+        report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)
+        return Exit.PROBLEMS
+    if compiled.rollback is None:
+        raise CommandError(
+            f"no step of {run.workflow} says how it is undone", help="write rollback: {action: …, params: {…}} on it"
+        )
+    with console.working("starting the local AWS"):
+        from stepsmith.local.sam import TemplateError
+        from stepsmith.local.undoing import undo_kept_run
+    try:
+        undone = undo_kept_run(
+            program_of(compiled, catalog, project), run.run_id, project, catalog, real_time=arguments.real_time
+        )
+    except HistoryError as error:
+        raise unavailable(error) from error
+    except TemplateError as error:
+        raise CommandError(f"template.yaml: {error}", status=Exit.PROBLEMS) from error
+    result = json.loads(json.dumps(run_result(undone.run, undone.steps)))
+    if arguments.json:
+        console.print_json(result)
+    else:
+        console.print(title_line(result, console))
+        for line in step_lines(result["steps"], console):
+            console.print(line)
+        console.print(summary_line(result, console, virtual=False))
+    return Exit.DONE if undone.run.status is RunStatus.ROLLED_BACK else Exit.PROBLEMS
+
+
+def _check(run: RunRecord, *, also_succeeded: bool) -> None:
+    """Raises CommandError for a run that is not to be undone now."""
+    short = run.run_id[:8]
+    if not run.status.is_final:
+        raise CommandError(f"run {short} is not over: it is {run.status.replace('_', ' ')}", status=Exit.PROBLEMS)
+    if run.status in _REASONS and not (also_succeeded and run.status is RunStatus.SUCCEEDED):
+        raise CommandError(f"run {short} can't be undone: {_REASONS[run.status]}", status=Exit.PROBLEMS)
