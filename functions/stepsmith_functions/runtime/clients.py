@@ -1,7 +1,9 @@
-"""boto3 clients, created when first asked for and kept for the life of the process.
+"""AWS clients, created when first asked for and kept for the life of the process.
 
-Nothing connects at import, so that a local run can start its emulation first. boto3 has no types of its own:
-its answers are `Any` here and get their types where an action reads them.
+They are botocore's, which are those that `boto3.client` hands out less its helpers for files. boto3 itself is not
+imported: it would cost a cold start a seventh more, for classes that no action uses. Nothing connects at import, so that
+a local run can start its emulation first. botocore has no types of its own: its answers are `Any` here and get their
+types where an action reads them.
 """
 
 from __future__ import annotations
@@ -10,37 +12,44 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 AwsClient: TypeAlias = Any
-"""A boto3 client."""
+"""A client of botocore's."""
+Session: TypeAlias = Any
+"""A session of botocore's, which makes clients."""
 
 
 class Clients(Protocol):
-    """Hands out the client of a service by boto3's name for it, in the deployment's region or another."""
+    """Hands out the client of a service by botocore's name for it, in the deployment's region or another."""
 
     def get(self, service: str, region: str | None = None) -> AwsClient: ...
 
 
 class BotoClients:
-    """One boto3 client per service and region, with short connect times and standard retries."""
+    """One client per service and region, with short connect times and standard retries."""
 
     def __init__(self) -> None:
         self._clients: dict[tuple[str, str | None], AwsClient] = {}
+        self._session: Session = None
 
     def get(self, service: str, region: str | None = None) -> AwsClient:
         key = (service, region)
         if key not in self._clients:
-            import boto3  # type: ignore[import-untyped]
+            import botocore.session  # type: ignore[import-untyped]
             from botocore.config import Config  # type: ignore[import-untyped]
 
+            if self._session is None:
+                self._session = botocore.session.Session()
             config = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
-            self._clients[key] = boto3.client(service, region_name=region, config=config)
+            self._clients[key] = self._session.create_client(service, region_name=region, config=config)
         return self._clients[key]
 
-    def clear(self) -> None:
+    def clear(self, session: Session = None) -> None:
+        """Forgets every client; the next ones come from `session`, a new one if left out."""
         self._clients.clear()
+        self._session = session
 
 
 _of_process = BotoClients()
-_on_reset: list[Callable[[], None]] = [_of_process.clear]
+_on_reset: list[Callable[[], None]] = []
 
 
 def of_process() -> Clients:
@@ -53,8 +62,12 @@ def on_reset(forget: Callable[[], None]) -> None:
     _on_reset.append(forget)
 
 
-def reset() -> None:
-    """Forgets every client, as is needed where the emulated AWS begins or ends."""
+def reset(session: Session = None) -> None:
+    """Forgets every client, as is needed where the emulated AWS begins or ends.
+
+    The next ones come from `session`, a new one if left out.
+    """
+    _of_process.clear(session)
     for forget in _on_reset:
         forget()
 

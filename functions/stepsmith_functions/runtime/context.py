@@ -11,14 +11,16 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from aws_lambda_powertools.logging import Logger
-
+from stepsmith_functions.runtime import log
 from stepsmith_functions.runtime.clients import Clients
 from stepsmith_functions.runtime.recording import RunReader
 from stepsmith_functions.runtime.secrets import SecretStore
 from stepsmith_functions.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.logging import Logger
 
 
 class Clock(Protocol):
@@ -78,12 +80,16 @@ class ActionContext:
     clients: Clients
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=RandomIds)
-    logger: Logger
     secrets: SecretStore
     open_history: Callable[[], RunReader | None] = field(default=lambda: None)
     """Opens the history for reading; None where none is kept."""
     remaining_seconds: Callable[[], float] = field(default=lambda: 900.0)
     """Seconds until Lambda ends the call."""
+
+    @property
+    def logger(self) -> Logger:
+        """The log; what is written to it carries the run and the step."""
+        return log.logger()
 
     def operation_id(self) -> str:
         """Names what this step does, the same for every attempt of it: 24 hexadecimal digits.

@@ -179,10 +179,9 @@ def handle(
     """Runs `run` on the event's params and returns its result as plain JSON (see `Action.handler`)."""
     host = _host.get()
     settings = Settings.from_environment(host.environment)
-    logger = log.logger()
     call = _read(event)
     keys = {"action": action, "run_id": call.run_id, "step": call.path, "attempt": call.attempt}
-    with secrets.hiding(), logger.append_context_keys(function_request_id=request_id, **keys):
+    with secrets.hiding(), log.keyed(function_request_id=request_id, **keys):
         store = host.secrets or SecretsManagerStore(host.clients)
         context = ActionContext(
             run_id=call.run_id,
@@ -194,12 +193,11 @@ def handle(
             clients=host.clients,
             clock=host.clock,
             ids=host.ids,
-            logger=logger,
             secrets=store,
-            open_history=lambda: _opened(lambda: host.history.reader(settings), logger),
+            open_history=lambda: _opened(lambda: host.history.reader(settings)),
             remaining_seconds=lambda: remaining_ms() / 1000,
         )
-        record = _Record(action, call, host, settings, logger)
+        record = _Record(action, call, host, settings)
         record.started()
         try:
             params = secrets.filled(
@@ -211,9 +209,9 @@ def handle(
         except Exception as error:
             failure = _translated(error)
             if isinstance(failure, ActionError):
-                logger.warning("the step failed", extra={"error": type(failure).__name__, "reason": str(failure)})
+                log.logger().warning("the step failed", extra={"error": type(failure).__name__, "reason": str(failure)})
             else:
-                logger.exception("the action broke")
+                log.logger().exception("the action broke")
             record.ended(None, StepError(type(failure).__name__, secrets.masked(str(failure))))
             if failure is error:
                 raise
@@ -255,13 +253,12 @@ def _read(event: JsonValue) -> _Call:
 class _Record:
     """Tells the history of one call, if it belongs to a run; swallows and logs what goes wrong there."""
 
-    def __init__(self, action: str, call: _Call, host: Host, settings: Settings, logger: Any) -> None:
-        self._logger = logger
+    def __init__(self, action: str, call: _Call, host: Host, settings: Settings) -> None:
         self._clock = host.clock
         self._recorder: StepRecorder | None = None
         self._identity: dict[str, Any] = {}
         if call.run_id and call.workflow and call.step_id and call.path:
-            self._recorder = _opened(lambda: host.history.recorder(settings), logger)
+            self._recorder = _opened(lambda: host.history.recorder(settings))
             self._identity = {
                 "run_id": call.run_id,
                 "workflow": call.workflow,
@@ -301,17 +298,17 @@ class _Record:
             try:
                 tell(self._recorder)
             except Exception:
-                self._logger.exception("the history was not written")
+                log.logger().exception("the history was not written")
 
 
 T = TypeVar("T")
 
 
-def _opened(open_history: Callable[[], T | None], logger: Any) -> T | None:
+def _opened(open_history: Callable[[], T | None]) -> T | None:
     try:
         return open_history()
     except Exception:
-        logger.exception("the history cannot be opened")
+        log.logger().exception("the history cannot be opened")
         return None
 
 

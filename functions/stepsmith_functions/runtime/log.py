@@ -1,20 +1,24 @@
 """The log of a handler: Powertools' structured Logger, with secrets masked on their way out.
 
-One logger serves the process. It writes to wherever standard output points at that moment, or to the stream
-that a local run sets, since its own output must not be mixed with the log.
+One logger serves the process, made when something is logged first: most steps log nothing, and a cold start spares
+Powertools' import. It writes to wherever standard output points at that moment, or to the stream that a local run sets,
+since its own output must not be mixed with the log.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TextIO
-
-from aws_lambda_powertools.logging import Logger
+from typing import TYPE_CHECKING, TextIO
 
 from stepsmith_functions.runtime import secrets
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.logging import Logger
 
 
 class _Output:
@@ -32,10 +36,42 @@ class _Output:
 _output = _Output()
 
 
+@dataclass
+class _Scope:
+    keys: dict[str, object]
+    end: ExitStack = field(default_factory=ExitStack)
+    entered: bool = False
+
+
+_scope: ContextVar[_Scope | None] = ContextVar("scope", default=None)
+
+
 @lru_cache(maxsize=1)
+def _logger() -> Logger:
+    from aws_lambda_powertools.logging import Logger
+
+    return Logger(service="stepsmith", stream=_output)  # type: ignore[arg-type]
+
+
 def logger() -> Logger:
     """The logger of the process. Its level is POWERTOOLS_LOG_LEVEL or Lambda's own setting."""
-    return Logger(service="stepsmith", stream=_output)  # type: ignore[arg-type]
+    found, scope = _logger(), _scope.get()
+    if scope is not None and not scope.entered:
+        scope.entered = True
+        scope.end.enter_context(found.append_context_keys(**scope.keys))
+    return found
+
+
+@contextmanager
+def keyed(**keys: object) -> Iterator[None]:
+    """What is logged inside the block carries `keys`."""
+    scope = _Scope(keys)
+    token = _scope.set(scope)
+    try:
+        with scope.end:
+            yield
+    finally:
+        _scope.reset(token)
 
 
 @contextmanager
