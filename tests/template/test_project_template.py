@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from stepsmith_functions.actions.kill_process import SCRIPT, KillProcessParams
+from stepsmith_functions.history import objects
 from stepsmith_functions.history.items import TTL_ATTRIBUTE, table_definition
+from stepsmith_functions.runtime import large
 from stepsmith_functions.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +39,17 @@ def test_the_table_has_the_keys_that_the_history_uses(template):
         key: value for key, value in wanted.items() if key != "TableName"
     }
     assert properties["TimeToLiveSpecification"] == {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
+
+
+def test_actions_reach_the_large_values_and_these_end_with_the_history(template):
+    prefixes = {objects.PREFIX, large.PREFIX}
+    statements = template["Resources"]["ActionRuntimePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    [of_objects] = [each for each in statements if any(name.startswith("s3:") for name in each["Action"])]
+    assert of_objects["Action"] == ["s3:GetObject", "s3:PutObject"]
+    assert set(of_objects["Resource"]) == {f"${{DataBucket.Arn}}/{prefix}*" for prefix in prefixes}
+    rules = template["Resources"]["DataBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    ending = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    assert ending == dict.fromkeys(prefixes, "HistoryDays")
 
 
 def test_the_document_runs_the_script_of_kill_process(template):

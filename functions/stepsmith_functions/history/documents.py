@@ -16,7 +16,7 @@ from stepsmith_functions.history.records import (
     StepRecord,
     StepStatus,
 )
-from stepsmith_functions.history.values import Json, Recorded, StoredValue, from_stamp, to_stamp
+from stepsmith_functions.history.values import Json, Recorded, StoredValue, from_stamp, stored_value, to_stamp
 
 
 def run_to_json(run: RunRecord) -> dict[str, Json]:
@@ -125,16 +125,6 @@ def run_error(value: Mapping[str, Json]) -> RunError:
 def step_error(value: Mapping[str, Json]) -> StepError:
     """The error that `StepError.to_json` wrote."""
     return StepError(str(value.get("type")), str(value.get("message")))
-
-
-def stored_value(value: Json) -> StoredValue:
-    """The reference that `StoredValue.to_json` wrote. Raises ValueError when it is none."""
-    if isinstance(value, Mapping):
-        uri, size, sha256 = value.get("stored_at"), value.get("size"), value.get("sha256")
-        if isinstance(uri, str) and uri.startswith("s3://") and isinstance(size, int) and isinstance(sha256, str):
-            bucket, _, key = uri.removeprefix("s3://").partition("/")
-            return StoredValue(bucket, key, size, sha256)
-    raise ValueError(f"no reference to a stored value: {value!r}")
 
 
 def _value_to_json(name: str, value: Recorded) -> dict[str, Json]:

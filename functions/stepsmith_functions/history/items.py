@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from stepsmith_functions.history.documents import run_error, step_error, stored_value
+from stepsmith_functions.history.documents import run_error, step_error
 from stepsmith_functions.history.records import (
     RunRecord,
     RunStatus,
@@ -47,6 +47,7 @@ from stepsmith_functions.history.values import (
     digest,
     from_stamp,
     from_text,
+    stored_value,
     to_stamp,
     to_text,
 )

@@ -1,23 +1,24 @@
-"""Large values as S3 objects, under `history/<run id>/<digest>.json` in the deployment's bucket
-(`DATA_BUCKET`).
+"""Large values as S3 objects, under `<prefix>/<run id>/<digest>.json` in the deployment's bucket (`DATA_BUCKET`).
 
-Objects are never deleted here: the bucket's lifecycle rule on `history/` ends them with the history.
+`history/` holds what a record refers to, `runs/` what a reference within a run's data stands for (`runtime.large`).
+Objects are never deleted here: the bucket's lifecycle rules on both prefixes end them with the history.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from stepsmith_functions.history.retrying import Backoff
-from stepsmith_functions.history.store import HistoryUnavailableError
+from stepsmith_functions.history.retrying import Backoff, ServiceRefusedError
+from stepsmith_functions.history.store import HistoryUnavailableError, ValueLostError
 from stepsmith_functions.history.values import StoredValue, digest
 
 PREFIX: Final = "history/"
 
 
 class Readable(Protocol):
-    def read(self) -> bytes: ...
+    def read(self, amount: int, /) -> bytes: ...
 
 
 class S3Client(Protocol):
@@ -28,17 +29,18 @@ class S3Client(Protocol):
 
 
 class S3Values:
-    """A `ValueStore` over one bucket."""
+    """A `ValueStore` over one prefix of a bucket."""
 
-    def __init__(self, client: S3Client, bucket: str, *, backoff: Backoff | None = None) -> None:
+    def __init__(self, client: S3Client, bucket: str, *, prefix: str = PREFIX, backoff: Backoff | None = None) -> None:
         self._client = client
         self._bucket = bucket
+        self._prefix = prefix
         self._backoff = backoff or Backoff()
 
     def save(self, run_id: str, text: str) -> StoredValue:
         sha256 = digest(text)
         body = text.encode()
-        value = StoredValue(self._bucket, f"{PREFIX}{run_id}/{sha256}.json", len(body), sha256)
+        value = StoredValue(self._bucket, f"{self._prefix}{run_id}/{sha256}.json", len(body), sha256)
         self._backoff.call(
             self._client.put_object,
             Bucket=value.bucket,
@@ -49,11 +51,20 @@ class S3Values:
         return value
 
     def load(self, value: StoredValue) -> str:
-        answer = self._backoff.call(self._client.get_object, Bucket=value.bucket, Key=value.key)
+        """The text that `value` stands for; of a longer object no more than tells so is read.
+
+        Raises ValueLostError where it is gone or differs.
+        """
+        try:
+            answer = self._backoff.call(self._client.get_object, Bucket=value.bucket, Key=value.key)
+        except ServiceRefusedError as error:
+            if error.code == "NoSuchKey":
+                raise ValueLostError(f"{value.uri} is not there, or no more") from error
+            raise
         body = answer["Body"]
         if not hasattr(body, "read"):
             raise HistoryUnavailableError(f"{value.uri} came without a body")
-        text = str(body.read(), "utf-8")
-        if digest(text) != value.sha256:
-            raise HistoryUnavailableError(f"{value.uri} is not what was stored: its digest differs")
-        return text
+        content = body.read(value.size + 1)
+        if len(content) != value.size or hashlib.sha256(content).hexdigest() != value.sha256:
+            raise ValueLostError(f"{value.uri} is not what was stored: its size or digest differs")
+        return str(content, "utf-8")

@@ -45,6 +45,10 @@ class HistoryUnavailableError(HistoryError):
     """The service or the file failed; the message is its own."""
 
 
+class ValueLostError(HistoryUnavailableError):
+    """A large value is not there any more, or is not what was stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunQuery:
     """Which runs: of a workflow, with a status, started at or after `since` and before `until`."""

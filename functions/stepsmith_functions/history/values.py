@@ -45,6 +45,16 @@ class StoredValue:
         return {"stored_at": self.uri, "size": self.size, "sha256": self.sha256}
 
 
+def stored_value(value: Json) -> StoredValue:
+    """The reference that `StoredValue.to_json` wrote. Raises ValueError when it is none."""
+    if isinstance(value, Mapping):
+        uri, size, sha256 = value.get("stored_at"), value.get("size"), value.get("sha256")
+        if isinstance(uri, str) and uri.startswith("s3://") and isinstance(size, int) and isinstance(sha256, str):
+            bucket, _, key = uri.removeprefix("s3://").partition("/")
+            return StoredValue(bucket, key, size, sha256)
+    raise ValueError(f"no reference to a stored value: {value!r}")
+
+
 Recorded: TypeAlias = "Json | StoredValue"
 
 

@@ -1,9 +1,9 @@
 """AWS clients, created when first asked for and kept for the life of the process.
 
 They are botocore's, which are those that `boto3.client` hands out less its helpers for files. boto3 itself is not
-imported: it would cost a cold start a seventh more, for classes that no action uses. Nothing connects at import, so that
-a local run can start its emulation first. botocore has no types of its own: its answers are `Any` here and get their
-types where an action reads them.
+imported: it would cost a cold start 15 ms more, for classes that no action uses. Nothing connects at import, so that a
+local run can start its emulation first. botocore has no types of its own: its answers are `Any` here and get theirs
+where an action reads them.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from stepsmith_functions.runtime import clients, log, secrets
+from stepsmith_functions.runtime import clients, large, log, secrets
 from stepsmith_functions.runtime.context import ActionContext, Clock, Ids, RandomIds, SystemClock
 from stepsmith_functions.runtime.errors import (
     ActionError,
@@ -201,11 +201,12 @@ def handle(
         record.started()
         try:
             params = secrets.filled(
-                call.params,
+                large.resolved(call.params, settings, host.clients),
                 call.secrets,
                 lambda name: secrets.hide(store.fetch(settings.secrets_prefix + name)),
             )
             output = _dumped(run(params, context))
+            output = large.placed(output, _size(output), call.run_id, settings, host.clients)
         except Exception as error:
             failure = _translated(error)
             if isinstance(failure, ActionError):
@@ -325,11 +326,14 @@ def _whole_numbers(value: JsonValue) -> JsonValue:
 
 def _dumped(result: BaseModel) -> JsonValue:
     output: JsonValue = result.model_dump(mode="json")
+    return secrets.masked_json(output)
+
+
+def _size(output: JsonValue) -> int:
     try:
-        json.dumps(output, allow_nan=False)
+        return large.size_of(output)
     except ValueError:
         raise InvalidResult("the result holds a number that JSON cannot write") from None
-    return secrets.masked_json(output)
 
 
 def _translated(error: Exception) -> Exception:
