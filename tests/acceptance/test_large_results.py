@@ -79,7 +79,9 @@ COUNTED = """
     name: counted
     input: {found: {type: object}}
     steps:
-      - {id: measure, action: measure, params: {lines: "{{ input.found.lines }}", more: {all: ["{{ input.found.lines }}"]}}}
+      - id: measure
+        action: measure
+        params: {lines: "{{ input.found.lines }}", more: {all: ["{{ input.found.lines }}"]}}
     output: "{{ steps.measure.output }}"
 """
 PARENT = """

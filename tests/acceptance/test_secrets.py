@@ -35,6 +35,33 @@ def test_the_machine_holds_the_name_of_a_secret_and_never_its_value(
 
 
 @pytest.mark.row("S1-144")
+def test_a_parameter_of_the_parameter_store_is_a_secret_as_well(new_desk: Desk) -> None:
+    template = (new_desk.root / "template.yaml").read_text()
+    template = template.replace(
+        "        POWERTOOLS_SERVICE_NAME: stepsmith\n",
+        "        POWERTOOLS_SERVICE_NAME: stepsmith\n        SECRETS_PREFIX: ssm:/stepsmith/\n",
+    )
+    token = (
+        "  Token: {Type: AWS::SSM::Parameter, Properties: {Name: /stepsmith/TOKEN, Value: s3cr3t-value, Type: String}}"
+    )
+    (new_desk.root / "template.yaml").write_text(template.replace("\nResources:\n", f"\nResources:\n{token}\n"))
+    noted = """
+        name: noted
+        steps: [{id: note, action: note, params: {text: "key {{ secrets.TOKEN }}"}}]
+        output: "{{ steps.note.output.text }}"
+    """
+    new_desk.workflow(noted)
+    assert new_desk.call("build").status == 0
+    built = (new_desk.root / "template.yaml").read_text()
+    assert built.count("- ssm:GetParameter") == 1
+    assert ":parameter/stepsmith/TOKEN'" in built
+    ran = new_desk.run(noted)
+    assert (ran.status, ran.result["output"]) == ("succeeded", "key ***")
+    assert new_desk.journal == ["key s3cr3t-value"]
+    assert b"s3cr3t-value" not in (new_desk.root / ".stepsmith" / "history.db").read_bytes()
+
+
+@pytest.mark.row("S1-144")
 @pytest.mark.parametrize(
     ("text", "slug"),
     [

@@ -170,7 +170,8 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "payload-too-large": "A step sends or puts out constants of more than the 256 KiB that Step Functions passes.",
         "refused-by-aws": "The machine breaks a rule of AWS although the workflow passed the checks: a bug of ours.",
         "workflow-name-taken": "Two workflows would become the same resource of the template.",
-        "template-invalid": "`template.yaml` is no YAML, or has no `Resources` in block style.",
+        "template-invalid": "`template.yaml` is no YAML, has no `Resources` in block style, or a `SECRETS_PREFIX` "
+        "that is no beginning of names.",
         "template-missing": "A generated resource refers to something that the template does not have.",
         "template-taken": "A resource of that name, written by hand, stands where one is to be generated.",
         "template-edited": "A generated resource was edited by hand.",

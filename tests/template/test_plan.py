@@ -291,7 +291,7 @@ def test_the_projects_own_template_brings_what_any_workflow_needs():
     assert plan.diagnostics == ()
 
 
-def test_a_function_may_read_the_secrets_that_workflows_pass_to_it():
+def workflow_with_secrets() -> Deployable:
     def step(name: str, text: str) -> ActionStep:
         source, found = SourceFile("workflows/order.yaml", text), Diagnostics()
         template = parse_template(ScalarNode(text, source.span(0, len(text)), plain=False), source, found)
@@ -300,11 +300,38 @@ def test_a_function_may_read_the_secrets_that_workflows_pass_to_it():
 
     steps = (step("one", "Bearer {{ secrets.TOKEN }}"), step("two", "{{ input.secrets }}"))
     workflow = Workflow(name="order", steps=steps, span=SPAN, name_span=SPAN)
-    found = planned(
-        [Deployable(workflow, ("OneFunction", "TwoFunction"), "workflows/order.yaml", "x.asl.json")],
-        [action("one"), action("two")],
-    )
+    return Deployable(workflow, ("OneFunction", "TwoFunction"), "workflows/order.yaml", "x.asl.json")
+
+
+def test_a_function_may_read_the_secrets_that_workflows_pass_to_it():
+    found = planned([workflow_with_secrets()], [action("one"), action("two")])
     ((statement,),) = (policy["Statement"] for policy in found["OneFunction"]["Properties"]["Policies"][1:])
     assert statement["Action"] == ["secretsmanager:GetSecretValue"]
     assert [each.rpartition(":")[2] for each in statement["Resource"]] == ["stepsmith/TOKEN-??????"]
     assert found["TwoFunction"]["Properties"]["Policies"] == ["Ref ActionRuntimePolicy"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "service", "name"),
+    [
+        ("ssm:/stepsmith/", "ssm:GetParameter", "parameter/stepsmith/TOKEN"),
+        ("ssm:/", "ssm:GetParameter", "parameter/TOKEN"),
+        ("team/prod/", "secretsmanager:GetSecretValue", "team/prod/TOKEN-??????"),
+        ("''", "secretsmanager:GetSecretValue", "stepsmith/TOKEN-??????"),
+    ],
+)
+def test_the_deployments_prefix_says_where_secrets_are_read(prefix: str, service: str, name: str):
+    base = f"Globals: {{Function: {{Environment: {{Variables: {{SECRETS_PREFIX: {prefix}}}}}}}}}\n{BASE}"
+    found = planned([workflow_with_secrets()], [action("one"), action("two")], base)
+    ((statement,),) = (policy["Statement"] for policy in found["OneFunction"]["Properties"]["Policies"][1:])
+    assert statement["Action"] == [service]
+    assert [each.rpartition(":")[2] for each in statement["Resource"]] == [name]
+
+
+@pytest.mark.parametrize("prefix", ["!Ref Prefix", "stepsmith/*", "ssm:stepsmith/", "ssm:/step?/", "7", "[a]", "a${b}"])
+def test_a_prefix_that_no_policy_can_be_made_of_is_refused(prefix: str):
+    base = f"Globals:\n  Function:\n    Environment:\n      Variables:\n        SECRETS_PREFIX: {prefix}\n{BASE}"
+    plan = plan_template(base, [workflow_with_secrets()], ActionCatalog([action("one"), action("two")]))
+    assert plan.text == base
+    [problem] = plan.diagnostics
+    assert (problem.slug, problem.span.start.line) == ("template-invalid", 5)

@@ -17,8 +17,8 @@ What a step can do with `action: NAME` and `params`. This page is written by `st
 themselves; `stepsmith actions NAME` says the same on a terminal.
 
 An action only reads, writes, or destroys. One that may be repeated does no harm when a retry runs it twice. A retry
-helps against the errors that are marked so; a handler may name an error or one of the classes above it. Of a result above
-192 KiB the large fields come as references, which the params of every action take for the values
+helps against the errors that are marked so; a handler may name an error or one of the classes above it. Of a result
+above 192 KiB the large fields come as references, which the params of every action take for the values
 ([Large results](language.md#large-results)).
 """
 _EFFECTS: Final = {"read": "Only reads", "write": "Writes", "destructive": "Destroys"}

@@ -48,6 +48,7 @@ _SETTINGS: Final = (
     "DEFINITIONS_SOURCE",
     "DEFINITIONS_SHA256",
     "WEBHOOK_SIGNING_SECRET",
+    "SECRETS_PREFIX",
     "POWERTOOLS_LOG_LEVEL",
 )
 """What the person at the desk may set by an environment variable, as a deployment does by a parameter."""

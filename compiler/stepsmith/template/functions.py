@@ -16,20 +16,25 @@ RETENTION: Final = "LogRetentionDays"
 
 SECRETS_PREFIX: Final = "stepsmith/"
 """What stands before NAME in Secrets Manager for `secrets.NAME`: the handlers' own default."""
+PARAMETER_STORE: Final = "ssm:"
+"""Begins a prefix of names in the SSM Parameter Store."""
 
 
-def function_resources(action: ActionSignature, catalogue: str, secrets: Iterable[str]) -> Iterator[Resource]:
+def function_resources(
+    action: ActionSignature, catalogue: str, secrets: Iterable[str], prefix: str = SECRETS_PREFIX
+) -> Iterator[Resource]:
     """The function of `action` and its log group.
 
-    `catalogue` is the file that describes the action; `secrets` are those that some workflow passes to it.
+    `catalogue` is the file that describes the action; `secrets` are those that some workflow passes to it, `prefix` is
+    the deployment's `SECRETS_PREFIX`.
     """
     name = action.function_id
     logs = f"{name.removesuffix('Function')}Logs"
-    yield Resource(name, f"{catalogue} ({action.name})", _function(action, logs, sorted(secrets)))
+    yield Resource(name, f"{catalogue} ({action.name})", _function(action, logs, sorted(secrets), prefix))
     yield Resource(logs, catalogue, log_group(f"/aws/lambda/${{AWS::StackName}}/{action.name}"))
 
 
-def _function(action: ActionSignature, logs: str, secrets: Sequence[str]) -> dict[str, Value]:
+def _function(action: ActionSignature, logs: str, secrets: Sequence[str], prefix: str) -> dict[str, Value]:
     properties: dict[str, Value] = {
         "Description": action.summary,
         "Handler": action.handler,
@@ -46,17 +51,28 @@ def _function(action: ActionSignature, logs: str, secrets: Sequence[str]) -> dic
     policies: list[Value] = [ref(RUNTIME_POLICY)]
     statements = [statement(entry) for entry in action.permissions]
     if secrets:
-        statements.append(statement(Permission(("secretsmanager:GetSecretValue",), tuple(map(_secret_arn, secrets)))))
+        statements.append(statement(_reading(secrets, prefix)))
     if statements:
         policies.append(policy(*statements))
     properties["Policies"] = policies
     return {"Type": "AWS::Serverless::Function", "Properties": properties}
 
 
-def _secret_arn(name: str) -> str:
+def _reading(secrets: Sequence[str], prefix: str) -> Permission:
+    """What it takes to read these secrets, each by its name.
+
+    For SecureStrings under the account's own key, `aws/ssm`, that key's policy allows the rest (KMS developer guide,
+    "AWS managed keys"); who uses another key lets the functions decrypt with it in a policy of his own.
+    """
+    place = "${AWS::Region}:${AWS::AccountId}"
+    if prefix.startswith(PARAMETER_STORE):
+        path = prefix.removeprefix(PARAMETER_STORE).lstrip("/")
+        # The name's leading slash is the ARN's own. Documented: service authorization reference, Systems Manager.
+        arns = [f"arn:${{AWS::Partition}}:ssm:{place}:parameter/{path}{name}" for name in secrets]
+        return Permission(("ssm:GetParameter",), tuple(arns))
     # Secrets Manager ends an ARN with a hyphen and six characters of its own. Documented: "What's in a secret".
-    account = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}"
-    return f"{account}:secret:{SECRETS_PREFIX}{name}-??????"
+    arns = [f"arn:${{AWS::Partition}}:secretsmanager:{place}:secret:{prefix}{name}-??????" for name in secrets]
+    return Permission(("secretsmanager:GetSecretValue",), tuple(arns))
 
 
 def statement(entry: Permission) -> Value:

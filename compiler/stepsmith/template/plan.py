@@ -16,7 +16,7 @@ from stepsmith.expressions.syntax import references
 from stepsmith.model.steps import ActionStep
 from stepsmith.model.values import templates
 from stepsmith.source import SourceFile
-from stepsmith.template.functions import function_resources
+from stepsmith.template.functions import SECRETS_PREFIX, function_resources
 from stepsmith.template.machines import Deployable, TriggerRegistry, machine_resources
 from stepsmith.template.marks import Resource, render
 from stepsmith.template.splicing import Template, read_template, splice
@@ -51,7 +51,7 @@ def plan_template(
     if template is None:
         return TemplatePlan(text, tuple(diagnostics))
     wanted: dict[str, Resource] = {}
-    for resource in _resources(tuple(workflows), catalog, catalogue, diagnostics):
+    for resource in _resources(tuple(workflows), catalog, catalogue, template.secrets_prefix, diagnostics):
         wanted.setdefault(resource.logical_id, resource)
     _check_names(template, wanted, diagnostics)
     blocks = {name: render(resource) for name, resource in wanted.items()}
@@ -68,11 +68,15 @@ def difference(path: str, before: str, after: str) -> str:
 
 
 def _resources(
-    workflows: tuple[Deployable, ...], catalog: ActionCatalog, catalogue: str, diagnostics: Diagnostics
+    workflows: tuple[Deployable, ...],
+    catalog: ActionCatalog,
+    catalogue: str,
+    prefix: str,
+    diagnostics: Diagnostics,
 ) -> Iterator[Resource]:
     secrets = _secrets_by_action(workflows)
     for action in catalog:
-        yield from function_resources(action, catalogue, secrets.get(action.name, ()))
+        yield from function_resources(action, catalogue, secrets.get(action.name, ()), prefix or SECRETS_PREFIX)
     shared, owners = TriggerRegistry(), dict[str, Deployable]()
     for item in sorted(workflows, key=lambda entry: (entry.workflow.name, entry.source)):
         other = owners.setdefault(item.machine_id, item)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import yaml
 
@@ -18,6 +19,8 @@ from stepsmith.template.marks import OWNER, digest, is_commented, is_kept, is_se
 
 # What PyYAML counts as the end of a line.
 _LINE = re.compile(r"[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029]|$)")
+_SECRETS_PREFIX: Final = re.compile(r"(ssm:/([\w.-]+/)*|[\w/+=.@-]*)", re.ASCII)
+"""Without what a policy would take for a wildcard (API references of both services)."""
 _LINE_ENDS = "\r\n\x85\u2028\u2029"
 
 
@@ -53,6 +56,8 @@ class Template:
     """Where the names of resources begin, from 0."""
     names: frozenset[str]
     """What the user's part declares: parameters, conditions, and the resources that are not generated."""
+    secrets_prefix: str = ""
+    """`SECRETS_PREFIX` of all functions; empty where the handlers' default holds."""
 
     @property
     def line_end(self) -> str:
@@ -117,11 +122,33 @@ def read_template(source: SourceFile, diagnostics: Diagnostics) -> Template | No
     declared = {entry.name for entry in entries if not entry.generated}
     for section in ("Parameters", "Conditions", "Mappings"):
         declared |= {key.value for key, _ in _pairs(_value(root, section))}
-    template = Template(source, lines, entries, column, frozenset(declared))
+    prefix = _secrets_prefix(root, source, diagnostics)
+    if prefix is None:
+        return None
+    template = Template(source, lines, entries, column, frozenset(declared), prefix)
     if len({entry.name for entry in entries}) < len(entries):
         _report_twice(template, diagnostics)
         return None
     return template
+
+
+def _secrets_prefix(root: yaml.Node | None, source: SourceFile, diagnostics: Diagnostics) -> str | None:
+    """The prefix that policies for secrets are made of; None after reporting one that they cannot be made of."""
+    node = root
+    for key in ("Globals", "Function", "Environment", "Variables", "SECRETS_PREFIX"):
+        node = _value(node, key)
+    if node is None:
+        return ""
+    if node.tag == "tag:yaml.org,2002:str" and _SECRETS_PREFIX.fullmatch(str(node.value)):
+        return str(node.value)
+    diagnostics.error(
+        "template-invalid",
+        "SECRETS_PREFIX is no plain beginning of names: the functions' policies are made of it",
+        source.span(node.start_mark.index, node.end_mark.index),
+        "write the beginning of names in Secrets Manager, such as stepsmith/, or for the Parameter Store one such as "
+        "ssm:/stepsmith/",
+    )
+    return None
 
 
 def _report_twice(template: Template, diagnostics: Diagnostics) -> None:

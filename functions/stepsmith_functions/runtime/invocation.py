@@ -26,7 +26,7 @@ from stepsmith_functions.runtime.errors import (
     InvalidResult,
 )
 from stepsmith_functions.runtime.recording import RunReader, StepEnd, StepError, StepRecorder, StepStart
-from stepsmith_functions.runtime.secrets import SecretsManagerStore, SecretStore
+from stepsmith_functions.runtime.secrets import AwsSecrets, SecretStore
 from stepsmith_functions.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Host:
     ids: Ids = field(default_factory=RandomIds)
     history: HistoryAccess = field(default_factory=TableHistory)
     secrets: SecretStore | None = None
-    """None: Secrets Manager."""
+    """None: the account's."""
     environment: Mapping[str, str] | None = None
     """None: the process's own."""
 
@@ -182,7 +182,7 @@ def handle(
     call = _read(event)
     keys = {"action": action, "run_id": call.run_id, "step": call.path, "attempt": call.attempt}
     with secrets.hiding(), log.keyed(function_request_id=request_id, **keys):
-        store = host.secrets or SecretsManagerStore(host.clients)
+        store = host.secrets or AwsSecrets(host.clients)
         context = ActionContext(
             run_id=call.run_id,
             workflow=call.workflow,

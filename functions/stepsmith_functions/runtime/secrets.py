@@ -2,8 +2,8 @@
 
 The event names places, never values: `{"at": ["headers", "authorization"], "parts": ["Bearer ", {"secret":
 "TOKEN"}]}` says that the param at that path is the joined parts. Because the machine writes the places, no
-text that comes in with a run's data can ask for a secret. Values come from Secrets Manager and are kept for
-five minutes.
+text that comes in with a run's data can ask for a secret. Values come from Secrets Manager, or under an id that begins
+with `ssm:` from the SecureStrings of the SSM Parameter Store, and are kept for five minutes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from stepsmith_functions.runtime import clients
 from stepsmith_functions.runtime.errors import InvalidParams, SecretUnavailable
 
 MASK = "***"
+PARAMETER_STORE = "ssm:"
+"""Begins the ids of secrets that are SecureStrings of the SSM Parameter Store: `ssm:/stepsmith/NAME`."""
 SHORTEST = 4
 """Characters of the shortest secret: masking a shorter text would blot out ordinary words."""
 MAX_AGE = 300
@@ -30,28 +32,27 @@ MAX_AGE = 300
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 _hidden: ContextVar[tuple[str, ...]] = ContextVar("hidden", default=())
-_provider: list[Any] = []
+_providers: dict[str, Any] = {}
 
 
 class SecretStore(Protocol):
-    """Fetches a secret's text by its name or ARN in Secrets Manager; raises SecretUnavailable."""
+    """Fetches a secret's text by its name or ARN in Secrets Manager, or `ssm:` and its name in the Parameter Store.
+
+    Raises SecretUnavailable.
+    """
 
     def fetch(self, secret_id: str) -> str: ...
 
 
-class SecretsManagerStore:
-    """Secrets Manager through Powertools, which caches what it fetched."""
+class AwsSecrets:
+    """Secrets Manager and the SSM Parameter Store through Powertools, which caches what it fetched."""
 
     def __init__(self, given: clients.Clients) -> None:
         self._clients = given
 
     def fetch(self, secret_id: str) -> str:
-        from aws_lambda_powertools.utilities.parameters import SecretsProvider
-
-        if not _provider:
-            _provider.append(SecretsProvider(boto3_client=self._clients.get("secretsmanager")))
         try:
-            value = _provider[0].get(secret_id, max_age=MAX_AGE)
+            value = self._value(secret_id)
         except Exception as error:
             raise SecretUnavailable(f"the secret {secret_id!r} cannot be read ({type(error).__name__})") from None
         text = value.decode() if isinstance(value, bytes) else str(value)
@@ -59,8 +60,21 @@ class SecretsManagerStore:
             raise SecretUnavailable(f"the secret {secret_id!r} has fewer than {SHORTEST} characters")
         return text
 
+    def _value(self, secret_id: str) -> object:
+        from aws_lambda_powertools.utilities import parameters
 
-clients.on_reset(_provider.clear)
+        if secret_id.startswith(PARAMETER_STORE):
+            if "ssm" not in _providers:
+                _providers["ssm"] = parameters.SSMProvider(boto3_client=self._clients.get("ssm"))
+            name = secret_id.removeprefix(PARAMETER_STORE)
+            return _providers["ssm"].get(name, max_age=MAX_AGE, decrypt=True)
+        if "secretsmanager" not in _providers:
+            client = self._clients.get("secretsmanager")
+            _providers["secretsmanager"] = parameters.SecretsProvider(boto3_client=client)
+        return _providers["secretsmanager"].get(secret_id, max_age=MAX_AGE)
+
+
+clients.on_reset(_providers.clear)
 
 
 def masked(text: str) -> str:

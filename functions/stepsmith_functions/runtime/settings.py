@@ -31,7 +31,8 @@ class Settings:
     signing_secret: str | None = None
     """WEBHOOK_SIGNING_SECRET: name or ARN of the Secrets Manager secret that signs webhooks."""
     secrets_prefix: str = "stepsmith/"
-    """SECRETS_PREFIX: what stands before NAME in Secrets Manager for `secrets.NAME`."""
+    """SECRETS_PREFIX: what stands before NAME for `secrets.NAME`: `ssm:/PATH/` in the SSM Parameter Store, anything
+    else in Secrets Manager."""
     scan_targets: tuple[str, ...] = ()
     """SCAN_TARGETS: hosts and CIDR blocks that a network scan may touch, separated by commas."""
     definitions_source: str | None = None
