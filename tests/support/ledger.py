@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stepsmith.engine import Execution, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, api_event
+from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.records import StepRecord, StepStatus
 from stepsmith_functions.history.values import StoredValue
-from stepsmith_functions.history.visits import read_history
 from stepsmith_functions.rollback.completed import ledger_of
 from stepsmith_functions.rollback.question import StepStillRunning, answer, read_question
 

@@ -11,14 +11,6 @@ from stepsmith_functions.runtime.action import action
 from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.contract import Params, Result, Statement
 from stepsmith_functions.runtime.errors import SecretUnavailable
-from stepsmith_functions.runtime.http import (
-    AddressNotAllowed,
-    AnswerTooLarge,
-    HttpClientError,
-    HttpServerError,
-    HttpThrottled,
-    HttpUnreachable,
-)
 
 
 class CallWebhookParams(Params):
@@ -37,15 +29,7 @@ class CallWebhookResult(Result):
     repeatable=False,
     timeout=60,
     memory=256,
-    errors=(
-        HttpClientError,
-        HttpServerError,
-        HttpThrottled,
-        HttpUnreachable,
-        AddressNotAllowed,
-        AnswerTooLarge,
-        SecretUnavailable,
-    ),
+    errors=(*http.ERRORS, SecretUnavailable),
     permissions=(
         Statement(
             ("secretsmanager:GetSecretValue",),

@@ -13,14 +13,6 @@ from stepsmith_functions.runtime.action import action
 from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.contract import Params, Result
 from stepsmith_functions.runtime.errors import InvalidParams
-from stepsmith_functions.runtime.http import (
-    AddressNotAllowed,
-    AnswerTooLarge,
-    HttpClientError,
-    HttpServerError,
-    HttpThrottled,
-    HttpUnreachable,
-)
 
 Scalar = str | int | float | bool
 
@@ -53,14 +45,7 @@ class HttpRequestResult(Result):
     repeatable=False,
     timeout=60,
     memory=256,
-    errors=(
-        HttpClientError,
-        HttpServerError,
-        HttpThrottled,
-        HttpUnreachable,
-        AddressNotAllowed,
-        AnswerTooLarge,
-    ),
+    errors=http.ERRORS,
     environment={"ALLOW_PRIVATE_ADDRESSES": "${AllowPrivateAddresses}"},
     example={
         "method": "GET",

@@ -2,7 +2,8 @@
 
 `records` and `store` say what a record and a store are; `dynamodb` and `local` keep records. `steps` writes what
 handlers tell and `reader` gives it back to actions; `runs`, in the Lambda of `recorder`, writes what Step Functions
-tells. `visits`, `origins`, `rebuild` and `ending` read a run out of its execution's own history; `result` shows it.
+tells. `events`, `reading`, `visits`, `origins`, `rebuild` and `ending` read a run
+out of its execution's own history; `result` shows it.
 This file imports nothing else until it is asked, so that a command or a handler pays only for what it uses.
 """
 

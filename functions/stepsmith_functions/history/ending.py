@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from stepsmith_functions.history.events import as_error
 from stepsmith_functions.history.rebuild import version_in
 from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord
 from stepsmith_functions.history.result import located
 from stepsmith_functions.history.values import Json, from_text
-from stepsmith_functions.history.visits import History, as_error
+from stepsmith_functions.history.visits import History
 
 _STATUSES: Final = {
     "RUNNING": RunStatus.RUNNING,

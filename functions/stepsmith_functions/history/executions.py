@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from stepsmith_functions.history.events import Event
+from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.retrying import Backoff, ServiceRefusedError
 from stepsmith_functions.history.store import HistoryUnavailableError
 from stepsmith_functions.history.values import Json, digest, from_text, to_text
-from stepsmith_functions.history.visits import Event, History, read_history
+from stepsmith_functions.history.visits import History
 
 _DETAIL_TYPE: Final = "Step Functions Execution Status Change"
 _BETWEEN: Final = "PENDING_REDRIVE"

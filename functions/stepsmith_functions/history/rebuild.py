@@ -15,11 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from stepsmith_functions.history.events import Event
 from stepsmith_functions.history.origins import BLOCK, CONDITION, RAISE, SET, STEP, Origin, Origins, Way
+from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.result import steps_in_order
 from stepsmith_functions.history.values import Json, from_text
-from stepsmith_functions.history.visits import Event, History, Visit, read_history
+from stepsmith_functions.history.visits import History, Visit
 
 _SPANNING: Final = ("Map", "Parallel")
 _PER_EVENT: Final = 1000

@@ -20,14 +20,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import cast
+from typing import Final, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from pydantic import JsonValue
 
 from stepsmith_functions.runtime.addresses import allowed
 from stepsmith_functions.runtime.context import ActionContext, Clock
-from stepsmith_functions.runtime.errors import InvalidParams, PermanentError, TransientError
+from stepsmith_functions.runtime.errors import ActionError, InvalidParams, PermanentError, TransientError
 
 MOST_REDIRECTS = 5
 LARGEST_BODY = 200_000
@@ -70,6 +70,17 @@ class HttpUnreachable(TransientError):
 
 class AnswerTooLarge(PermanentError):
     """The answer's body is larger than the action takes."""
+
+
+ERRORS: Final[tuple[type[ActionError], ...]] = (
+    HttpClientError,
+    HttpServerError,
+    HttpThrottled,
+    HttpUnreachable,
+    AddressNotAllowed,
+    AnswerTooLarge,
+)
+"""What an action that answers for a request may fail with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
+
+from pydantic import Field, JsonValue
 
 from stepsmith_functions.runtime.clients import AwsClient
 from stepsmith_functions.runtime.context import ActionContext
+from stepsmith_functions.runtime.contract import Params
+from stepsmith_functions.runtime.errors import InvalidParams
 from stepsmith_functions.runtime.s3 import NotConfigured
 
 Kind: TypeAlias = Literal["exclusion", "false_positive"]
@@ -34,6 +38,23 @@ class Entry:
     def identity(self, kind: Kind) -> str:
         about = json.dumps([kind, self.file_path, self.sha256])
         return f"{kind.replace('_', '-')}-{hashlib.sha256(about.encode()).hexdigest()[:24]}"
+
+
+class FileParams(Params):
+    """The params of an action that adds an entry."""
+
+    file_path: str | None = Field(default=None, min_length=1, max_length=4096, description="A path or an `s3://` URI.")
+    sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{64}$", description="Of the content, in lower-case hexadecimal."
+    )
+    reason: str = Field(min_length=1, max_length=2000, description="Why, for whoever reads it later.")
+
+
+EXAMPLE: Final[dict[str, JsonValue]] = {
+    "sha256": "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f",
+    "reason": "The scanner's own test file",
+}
+"""Params of such an action."""
 
 
 class Register(Protocol):
@@ -96,3 +117,17 @@ def register_of(context: ActionContext) -> Register:
     if context.settings.history_table is None:
         raise NotConfigured("this deployment keeps no register (HISTORY_TABLE is empty)")
     return TableRegister(context.clients.get("dynamodb"), context.settings.history_table)
+
+
+def add(kind: Kind, params: FileParams, context: ActionContext) -> str:
+    """Keeps what the params say and returns its id. Raises InvalidParams for an entry about nothing, NotConfigured."""
+    if params.file_path is None and params.sha256 is None:
+        raise InvalidParams("file_path or sha256 is needed")
+    entry = Entry(
+        file_path=params.file_path,
+        sha256=params.sha256,
+        reason=params.reason,
+        added_at=context.clock.now(),
+        run_id=context.run_id,
+    )
+    return register_of(context).add(kind, entry)

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stepsmith_functions.history.visits import Event
+from stepsmith_functions.history.events import Event
 
 START = datetime(2026, 7, 12, 8, 30, tzinfo=UTC)
 LAMBDA = {"resource": "invoke", "resourceType": "lambda"}

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from stepsmith_functions.history.events import Event
 from stepsmith_functions.history.origins import origins_of_definition, read_origins
+from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.rebuild import steps_from_history, version_in
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
-from stepsmith_functions.history.visits import Event, read_history
 from tests.functions.history.script import LAMBDA, START, Script
 
 

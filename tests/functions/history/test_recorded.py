@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from stepsmith_functions.history.origins import Origins, origins_of_definition
+from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.rebuild import steps_of
 from stepsmith_functions.history.records import StepStatus
-from stepsmith_functions.history.visits import History, read_history
+from stepsmith_functions.history.visits import History
 
 FOLDER = Path(os.environ.get("STEPSMITH_RECORDED", Path(__file__).parents[3].parent / "shared" / "recorded"))
 START = datetime(2026, 7, 12, 8, 30, tzinfo=UTC)

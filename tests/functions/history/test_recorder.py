@@ -22,6 +22,7 @@ from stepsmith_functions.history.executions import Change, Executions, change_of
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.objects import S3Values
 from stepsmith_functions.history.origins import Origins, read_origins
+from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.rebuild import steps_of
 from stepsmith_functions.history.recorder import DeployedOrigins
 from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepError, StepRecord, StepStatus
@@ -29,7 +30,7 @@ from stepsmith_functions.history.retrying import Backoff
 from stepsmith_functions.history.runs import IncompleteError, Recorded, Recorder, settled
 from stepsmith_functions.history.store import HistoryError, RunStore, all_steps
 from stepsmith_functions.history.values import StoredValue
-from stepsmith_functions.history.visits import History, read_history
+from stepsmith_functions.history.visits import History
 from stepsmith_functions.runtime import clients
 from tests.functions.history.script import START, Script
 
