@@ -10,11 +10,12 @@ import logging
 from collections.abc import Mapping
 
 from stepsmith_functions.history.executions import Executions
+from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.records import StepRecord
 from stepsmith_functions.history.retrying import ServiceRefusedError
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.values import Json, Recorded, StoredValue
-from stepsmith_functions.history.visits import History, read_history
+from stepsmith_functions.history.visits import History
 from stepsmith_functions.rollback.completed import ledger_of
 from stepsmith_functions.rollback.question import Question, answer, read_question
 from stepsmith_functions.runtime import invocation
