@@ -149,6 +149,8 @@ class Generator:
         }
         if self.pick.chance(20):
             whole["retry"] = self.retry()
+        if self.pick.chance(35):
+            whole["timeout"] = self.pick.number(1, 25)
         whole["steps"] = self.block(_Place(0))
         if self.pick.chance(75):
             whole["output"] = {f"o{n}": self.value(_Place(0)) for n in range(self.pick.number(1, 4))}

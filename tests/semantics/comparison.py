@@ -6,7 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from stepsmith.engine import Engine, Execution, Status, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, validate
+from stepsmith.engine import Engine, Execution, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, validate
+from stepsmith_functions.history.ending import run_ending
 from tests.compiler.strategies import Program
 from tests.expressions.oracle import OracleError
 from tests.semantics.reference import SECOND, Call, Interpreter, Outcome
@@ -42,9 +43,9 @@ def compare(program: Program) -> Difference | None:
     except OracleError as error:
         expected = Outcome("failed", error="an expression that the checks accepted", message=str(error))
     execution, calls = on_engine(program)
-    status = {Status.SUCCEEDED: "succeeded", Status.FAILED: "failed"}[execution.status]
+    status, error = run_ending(execution.status.value, execution.error, execution.cause)
     assert execution.stopped is not None
-    if expected.status != status or expected.error != execution.error:
+    if expected.status != status or expected.error != (error.type if error else None):
         cause = f"{execution.error}: {execution.cause}" if execution.error else ""
         return Difference("status and error", (expected.status, expected.error, expected.message), (status, cause))
     seen, wanted = sorted(calls, key=_order), sorted(expected.calls, key=_order)
@@ -54,6 +55,8 @@ def compare(program: Program) -> Difference | None:
     if status == "succeeded" and not same(expected.output, execution.output):
         return Difference("output", expected.output, execution.output)
     if status == "failed" and (expected.message or "") not in (execution.cause or "", _message(execution.cause)):
+        return Difference("message", expected.message, execution.cause)
+    if status == "timed_out" and expected.message and (error is None or error.message != expected.message):
         return Difference("message", expected.message, execution.cause)
     elapsed = round((execution.stopped - execution.started).total_seconds() * SECOND)
     return None if elapsed == expected.elapsed else Difference("elapsed time", expected.elapsed, elapsed)

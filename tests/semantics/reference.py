@@ -31,7 +31,7 @@ from stepsmith.model.steps import (
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
 from tests.expressions.oracle import text, value_by_jinja
-from tests.semantics.schedule import Pause, Process, Scheduler, Together
+from tests.semantics.schedule import OutOfTime, Pause, Process, Scheduler, Together
 
 SECOND = 1_000_000
 TRANSIENT = RetryRule(
@@ -68,6 +68,10 @@ class Raised(Exception):  # noqa: N818 - the language's word
     def __init__(self, type_: str, message: str, step: str) -> None:
         super().__init__(type_, message, step)
         self.type, self.message, self.step = type_, message, step
+        self.late = False
+        """It is the workflow's timeout."""
+        self.refused = False
+        """The step was not begun, since no time was left: retries do not see that."""
 
     def fields(self, step: str | None = None) -> dict[str, Any]:
         return {"type": self.type, "message": self.message, "step": step or self.step}
@@ -111,10 +115,14 @@ class Scope:
     names: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     path: str = ""
+    timed: bool = False
+    """The steps here must be done at the deadline."""
 
     def private(self, path: str, names: Mapping[str, Any] | None = None) -> Scope:
         """The scope of a branch or an iteration, which begins with all that is known outside."""
-        return Scope(dict(self.steps), dict(self.variables), {**self.names, **(names or {})}, self.error, path)
+        return Scope(
+            dict(self.steps), dict(self.variables), {**self.names, **(names or {})}, self.error, path, self.timed
+        )
 
     def below(self, step: Step, part: str) -> str:
         """The path of the steps inside a branch, iteration or round of `step`."""
@@ -136,20 +144,26 @@ class Interpreter:
         self._script = script
         self._scheduler = Scheduler((Raised, Stopped))
         self._calls: list[Call] = []
+        self._outlived = _outlived(workflow)
+        self._deadline = None if workflow.timeout is None else workflow.timeout * SECOND
 
     def run(self) -> Outcome:
         try:
-            outcome = Outcome("succeeded", self._scheduler.run(self._whole()))
+            outcome = Outcome(
+                "succeeded", self._scheduler.run(self._whole(), None if self._outlived else self._deadline)
+            )
+        except OutOfTime:
+            outcome = Outcome("timed_out", error=TIMEOUT)
         except Stopped as stopped:
             outcome = Outcome("succeeded", stopped.output)
         except Raised as raised:
-            outcome = Outcome("failed", error=raised.type, message=raised.message)
+            outcome = Outcome("timed_out" if raised.late else "failed", error=raised.type, message=raised.message)
         outcome.elapsed = self._scheduler.now
         outcome.calls = self._calls
         return outcome
 
     def _whole(self) -> Process:
-        scope = Scope()
+        scope = Scope(timed=self._outlived and self._deadline is not None)
         body = self._block(self._workflow.steps, scope)
         yield from self._finally(body, self._workflow.finally_steps, scope)
         return self._value(self._workflow.output, scope) if self._workflow.output is not None else None
@@ -169,8 +183,10 @@ class Interpreter:
         try:
             output = yield from self._verb(step, scope)
         except Raised as raised:
+            if isinstance(step, ParallelStep | ForEachStep) and raised.type == TIMEOUT and self._is_late(scope):
+                raised.late, raised.message = True, self._late_message()
             scope.steps[step.id] = {"status": "failed", "error": raised.fields(self._shown_step(step, raised))}
-            yield from self._handle(step.on_failure or (), raised, scope, self._shown_step(step, raised))
+            yield from self._handle(step, step.on_failure or (), raised, scope, self._shown_step(step, raised))
             return
         if output is not KEPT:
             scope.steps[step.id] = _succeeded(output)
@@ -181,18 +197,26 @@ class Interpreter:
             raised.step = step.id
         return raised.step
 
-    def _handle(self, handlers: tuple[Handler, ...], raised: Raised, scope: Scope, step: str) -> Process:
-        """Goes on after a failure where a handler says so, else raises it again."""
+    def _handle(self, owner: Step, handlers: tuple[Handler, ...], raised: Raised, scope: Scope, step: str) -> Process:
+        """Goes on after a failure where a handler says so, else raises it again. None goes on past the deadline."""
+        while handlers and handlers[-1].then is Then.FAIL and not handlers[-1].steps:
+            handlers = handlers[:-1]  # it says what happens anyway
         handler = next((item for item in handlers if self._covers(item.errors, raised.type)), None)
         if handler is None:
             raise raised
+        raised.refused = False
         outer, scope.error = scope.error, raised.fields(step)
+        timed, scope.timed = scope.timed, False
         try:
             yield from self._block(handler.steps, scope)
         finally:
-            scope.error = outer
+            scope.error, scope.timed = outer, timed
         if handler.then is not Then.CONTINUE:
             raise raised
+        if self._is_late(scope) and (handler.steps or raised.type == TIMEOUT):
+            late = self._late(owner)
+            scope.steps[owner.id] = {"status": "failed", "error": late.fields()}
+            raise late
 
     def _verb(self, step: Step, scope: Scope) -> Process:
         match step:
@@ -205,7 +229,8 @@ class Interpreter:
                 seconds = step.seconds
                 if isinstance(seconds, Template):
                     seconds = self._text(seconds, scope)
-                yield Pause((seconds or 0) * SECOND)
+                yield Pause(self._cut((seconds or 0) * SECOND, scope))
+                self._in_time(step, scope)
                 return None
             case StopStep():
                 raise Stopped(self._value(step.result, scope) if step.result is not None else None)
@@ -230,12 +255,19 @@ class Interpreter:
 
         def attempt() -> Process:
             number = next(attempts)
+            if self._is_late(scope):
+                late = self._late(step)
+                late.refused = True
+                raise late
             self._calls.append(Call(self._scheduler.now, path, number, self._value(step.params, scope)))
             answer = self._script(step.id, path, number)
             limit = step.timeout * SECOND if step.timeout is not None else None
+            if scope.timed and self._deadline is not None:
+                left = -((self._scheduler.now - self._deadline) // SECOND) * SECOND  # whole seconds, rounded up
+                limit = left if limit is None else min(limit, left)
             if limit is not None and answer.after >= limit:
                 yield Pause(limit)
-                raise Raised(TIMEOUT, "", step.id)
+                raise self._late(step) if self._is_late(scope) else Raised(TIMEOUT, "", step.id)
             yield Pause(answer.after)
             if answer.error is not None:
                 raise Raised(answer.error, answer.message, step.id)
@@ -261,6 +293,8 @@ class Interpreter:
             try:
                 return (yield from attempt())
             except Raised as raised:
+                if raised.refused:
+                    raise
                 found = next((at for at, rule in enumerate(rules) if self._covers(rule.on, raised.type)), None)
                 if found is None or used[found] >= rules[found].max_retries:
                     raise
@@ -290,10 +324,12 @@ class Interpreter:
             while True:
                 if step.go_on is not None and not self._true(step.go_on, scope):
                     return output
+                if step.delay and (step.go_on is not None or number):
+                    self._in_time(step, scope)
                 if number == step.most:
                     raise Raised("RepeatExhausted", f"{step.id} was not done after {step.most} rounds", step.id)
                 if number and step.delay:
-                    yield Pause(step.delay * SECOND)
+                    yield Pause(self._cut(step.delay * SECOND, scope))
                 forget()
                 scope.path = outer
                 scope.path = scope.below(step, f"[{number}]")
@@ -338,6 +374,8 @@ class Interpreter:
             return None if output is MISSING else output
 
         results = yield Together([one(index, item) for index, item in enumerate(items)], step.concurrency)
+        if step.tolerate or step.tolerate_percent is not None:
+            self._in_time(step, scope)
         limit = step.tolerate
         if step.tolerate_percent is not None:
             limit = len(items) * step.tolerate_percent / 100
@@ -351,7 +389,7 @@ class Interpreter:
                 output = yield from self._block(step.steps, scope)
             except Raised as raised:
                 scope.steps[step.id] = {"status": "failed", "error": raised.fields()}
-                yield from self._handle(step.catch, raised, scope, raised.step)
+                yield from self._handle(step, step.catch, raised, scope, raised.step)
             else:
                 scope.steps[step.id] = _succeeded(output)
 
@@ -364,13 +402,41 @@ class Interpreter:
             yield from body
         except (Raised, Stopped) as problem:
             pending = problem
+        if block and isinstance(pending, Raised):
+            pending.refused = False
+        timed, scope.timed = scope.timed, False
         try:
             yield from self._block(block, scope)
         except Raised as late:
             if not isinstance(pending, Raised):
                 pending = late
+        finally:
+            scope.timed = timed
         if pending is not None:
             raise pending
+
+    # -- the deadline -----------------------------------------------------------------------------
+
+    def _is_late(self, scope: Scope) -> bool:
+        return scope.timed and self._deadline is not None and self._scheduler.now >= self._deadline
+
+    def _late_message(self) -> str:
+        return f"the run took longer than its timeout of {self._workflow.timeout} seconds"
+
+    def _late(self, step: Step) -> Raised:
+        raised = Raised(TIMEOUT, self._late_message(), step.id)
+        raised.late = True
+        return raised
+
+    def _in_time(self, step: Step, scope: Scope) -> None:
+        if self._is_late(scope):
+            raise self._late(step)
+
+    def _cut(self, pause: int, scope: Scope) -> int:
+        """A pause of the main path lasts to the deadline at most, in whole seconds rounded up."""
+        if not scope.timed or self._deadline is None:
+            return pause
+        return min(pause, max(0, -((self._scheduler.now - self._deadline) // SECOND) * SECOND))
 
     # -- values -----------------------------------------------------------------------------------
 
@@ -419,6 +485,14 @@ class Interpreter:
         if "States.TaskFailed" in names and error != TIMEOUT:
             return True
         return "States.ALL" in names or bool(bases.intersection(names))
+
+
+def _outlived(workflow: Workflow) -> bool:
+    """Whether something in the workflow runs on when its time is up: then the deadline is only for the main path."""
+    steps = list(workflow.every_step())
+    handlers = [each for step in steps for each in (*(step.on_failure or ()), *getattr(step, "catch", ()))]
+    last = [block for step in steps if isinstance(step, TryStep) and (block := step.finally_steps)]
+    return bool(workflow.finally_steps or last or any(each.steps for each in handlers))
 
 
 def _succeeded(output: Any) -> dict[str, Any]:

@@ -32,6 +32,10 @@ class Ambiguous(Exception):  # noqa: N818 - not an error of anybody
     """The order of two things that happen at one moment decides the outcome."""
 
 
+class OutOfTime(Exception):  # noqa: N818 - not an error of anybody
+    """What was run has not ended in its time."""
+
+
 @dataclass(eq=False)
 class _Task:
     body: Process
@@ -64,13 +68,18 @@ class Scheduler:
         self._count = 0
         self._result: Any = None
 
-    def run(self, body: Process) -> Any:
-        """What `body` returns; raises what it raises."""
+    def run(self, body: Process, until: int | None = None) -> Any:
+        """What `body` returns; raises what it raises, and OutOfTime when it has not ended at the time `until`."""
         main = _Task(body, None)
         self._push(0, main)
         while self._queue:
             when, _, task = heapq.heappop(self._queue)
             if task.alive:
+                if until is not None and when >= until:
+                    if when == until:
+                        raise Ambiguous
+                    self.now = until
+                    raise OutOfTime
                 self.now = when
                 self._move(task, None, None)
         return self._result

@@ -29,7 +29,7 @@ from stepsmith.project import STATE_FOLDER, Project
 from stepsmith_functions.history.ending import run_ending
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord
-from stepsmith_functions.history.result import run_result, with_children
+from stepsmith_functions.history.result import located, run_result, with_children
 from stepsmith_functions.history.store import HistoryError
 
 NOTHING_ANSWERS: Final = "NothingAnswers"
@@ -138,8 +138,8 @@ def run_workflow(
         store = _Store(LocalRunStore(project.history) if options.keep else None)
         store.keep(_record(program, execution, data), ())
         _drive(aws, execution)
-        run = _record(program, execution, data)
         steps = merged(rebuilt(program, execution), aws.history.steps(run_id))
+        run = _record(program, execution, data, steps)
         children = _keep_children(program, execution, aws, store, steps)
         if program.undoes_itself and execution.status in (Status.ABORTED, Status.TIMED_OUT):
             store.keep(run, steps)
@@ -242,15 +242,15 @@ def _keep_children(
             continue
         kept = merged(rebuilt(own, child), aws.history.steps(child.name))
         deeper = _keep_children(own, child, aws, store, kept)
-        record = _record(own, child, json.loads(json.dumps(child.input)))
+        record = _record(own, child, json.loads(json.dumps(child.input)), kept)
         store.keep(replace(record, parent_run_id=execution.name), kept)
         if child.name in waited:
             found[waited[child.name]] = with_children(kept, deeper)
     return found
 
 
-def _record(program: Program, execution: Execution, data: Json) -> RunRecord:
-    status, told = run_ending(str(execution.status), execution.error, execution.cause)
+def _record(program: Program, execution: Execution, data: Json, steps: Sequence[StepRecord] = ()) -> RunRecord:
+    status, told = run_ending(execution.status.value, execution.error, execution.cause)
     if execution.error == NOTHING_ANSWERS:
         status = RunStatus.FAILED
     return RunRecord(
@@ -262,14 +262,16 @@ def _record(program: Program, execution: Execution, data: Json) -> RunRecord:
         ended_at=execution.stopped,
         input=data,
         output=execution.output,
-        error=_error(program, execution, status, told),
+        error=_error(program, execution, status, told, steps),
         transitions=execution.transitions,
         execution_arn=execution.arn,
         complete=status.is_final,
     )
 
 
-def _error(program: Program, execution: Execution, status: RunStatus, told: RunError | None) -> RunError | None:
+def _error(
+    program: Program, execution: Execution, status: RunStatus, told: RunError | None, steps: Sequence[StepRecord]
+) -> RunError | None:
     if status in (RunStatus.SUCCEEDED, RunStatus.RUNNING):
         return None
     if told is not None and told.step is not None:
@@ -278,6 +280,8 @@ def _error(program: Program, execution: Execution, status: RunStatus, told: RunE
         known = lines.get(told.step) if isinstance(lines, dict) else None
         line = known.get("line") if isinstance(known, dict) else None
         return replace(told, line=line if isinstance(line, int) else None)
+    if told is not None and str(execution.status) == "FAILED" and status is not RunStatus.FAILED:
+        return located(told, steps)  # the machine ended as something that Step Functions has no status for
     if status is RunStatus.TIMED_OUT:
         limit = execution.machine.timeout
         return RunError("States.Timeout", f"the run took longer than its timeout of {limit} seconds")

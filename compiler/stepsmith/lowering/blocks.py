@@ -18,9 +18,11 @@ from stepsmith.expressions import jsonata
 from stepsmith.lowering.choices import markers, ways
 from stepsmith.lowering.codes import ENTRY
 from stepsmith.lowering.context import Context, Finally, Guard, Number, without_output
+from stepsmith.lowering.deadlines import wait_seconds
 from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingBlock
 from stepsmith.lowering.failing import (
     inside,
+    late_rule,
     leaving,
     lower_handlers,
     must_go,
@@ -96,6 +98,7 @@ def lower_repeat(context: Context, step: RepeatStep, edge: Edge, point: Point) -
         step,
         constant_error("RepeatExhausted", f"{step.id} was not done after {step.most} rounds", step),
     )
+    late = (late_rule(context, step, f"{step.id}.late"),) if step.delay and context.deadline is not None else ()
     leave = context.fold_to_state(block_ends(context, step, step.steps, edge), ENTRY)
     outer_path = context.frame.path
     # A `while` counts the round before it begins, an `until` after it has ended.
@@ -109,7 +112,7 @@ def lower_repeat(context: Context, step: RepeatStep, edge: Edge, point: Point) -
             WaitState(
                 name=delay,
                 origin=Origin(Role.HELPER, step.span, step.id),
-                seconds=step.delay,
+                seconds=wait_seconds(context, step.delay),
                 output={},
                 next=body,
             )
@@ -127,6 +130,7 @@ def lower_repeat(context: Context, step: RepeatStep, edge: Edge, point: Point) -
         ),
         rules=(
             Rule(jsonata.field(done), must_go(leave), leave.assign, output={}),
+            *late,
             Rule(jsonata.field(limit), exhausted),
             *at_once,
         ),
@@ -206,7 +210,7 @@ def lower_finally(
     # A failure inside the block itself ends the run with the first error there was.
     late = context.names.error(f"{name}.finally")
     own = _late_failure(context, step, name, outcome, late, failed)
-    with context.guarded((Guard(None, Edge(own), late, step, block), *context.frame.guards)):
+    with context.outliving(), context.guarded((Guard(None, Edge(own), late, step, block), *context.frame.guards)):
         entry = context.block(block, Edge(exit_name))
     succeeded = Edge(entry.target, (PendingAssign(step, outcome, {}), *entry.pending))
     return succeeded, Guard(None, entry, outcome, step, body), Finally(entry, outcome, step, body)

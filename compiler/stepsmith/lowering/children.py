@@ -9,6 +9,7 @@ from stepsmith.asl.names import machine_id
 from stepsmith.asl.states import Catcher, TaskState
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.context import Context, or_null
+from stepsmith.lowering.deadlines import limit
 from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import child_error, retriers
 from stepsmith.lowering.failing import raise_error, raised_from
@@ -38,7 +39,7 @@ def lower_child(context: Context, step: ChildStep, edge: Edge, point: Point) -> 
             "StateMachineArn": f"${{{machine}}}",
             "Input": {**given, STARTED_BY: "{% $states.context.Execution.Id %}"},
         },
-        timeout=step.timeout,
+        timeout=limit(context, step.timeout),
         retry=retriers(step.retry or context.workflow.retry, context.catalog, transient=False),
         catch=done.catch,
         assign=done.assign,

@@ -126,6 +126,8 @@ class Context:
     frame: Frame = field(default_factory=lambda: Frame(is_outermost=True))
     reading: Reading | None = None
     """What expressions read in place of the machine's variables, while an undo is lowered."""
+    deadline: int | None = None
+    """Seconds after its start at which the run must be done, where what is being lowered does not outlive that."""
 
     def begin_another(self) -> None:
         """Goes on with another machine, whose names are those of this one."""
@@ -171,6 +173,15 @@ class Context:
             yield
         finally:
             self.frame.guards, self.frame.finallies = before
+
+    @contextmanager
+    def outliving(self) -> Iterator[None]:
+        """Lowers what is inside, handlers and the like, so that it runs even when the deadline has passed."""
+        before, self.deadline = self.deadline, None
+        try:
+            yield
+        finally:
+            self.deadline = before
 
     def sub_machine(self, frame: Frame, lower: Callable[[], str]) -> SubMachine:
         """The states that `lower` makes in a frame of their own; it gives the name of the first."""
@@ -225,7 +236,11 @@ class Context:
 
     def run_id(self) -> Json:
         """The id of the run as a field; the executions of a distributed loop have names of their own."""
-        return jsonata.field(self.codes(ENTRY).run("id"))
+        return jsonata.field(self.run("id"))
+
+    def run(self, member: str) -> str:
+        """What is known of the run, as JSONata that reads the same everywhere in this map of states."""
+        return self.codes(ENTRY).run(member)
 
     def _checked(
         self, template: Template, point: Point, place: Place, extra: Mapping[str, Binding], *, condition: bool

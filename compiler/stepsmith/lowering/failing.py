@@ -12,8 +12,9 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.codes import ENTRY, Place
 from stepsmith.lowering.context import Context, Guard, LoweringError
+from stepsmith.lowering.deadlines import TIMEOUT, TIMEOUTS, caught_fields, late_cause, late_message, passed
 from stepsmith.lowering.edges import Edge, Folded, PendingSet
-from stepsmith.lowering.errors import error_cause, error_fields, expand
+from stepsmith.lowering.errors import expand
 from stepsmith.model.policies import Handler, Then
 from stepsmith.model.steps import Block, Step, TryStep, handlers_of, inner_blocks, rolls_back, walk
 
@@ -38,6 +39,8 @@ class Raised:
     cause: Json
     step: Json
     known: str | None = None
+    loses_inner: bool = True
+    """Nothing is known any more of the steps inside the one that it is raised for."""
 
     def fields(self) -> dict[str, Json]:
         return {"type": self.type, "message": self.message, "step": self.step, "cause": self.cause}
@@ -46,7 +49,7 @@ class Raised:
 def raised_from(variable: str) -> Raised:
     """The error that a variable holds, to be raised again."""
     parts = [jsonata.field(jsonata.path(f"${variable}", name)) for name in ("type", "message", "cause", "step")]
-    return Raised(*parts)
+    return Raised(parts[0], parts[1], parts[2], parts[3])
 
 
 def lower_handlers(
@@ -56,20 +59,30 @@ def lower_handlers(
     # A last handler that only fails adds nothing to what happens anyway.
     while handlers and handlers[-1].then is Then.FAIL and not handlers[-1].steps:
         handlers = handlers[:-1]
-    return tuple(_guard(context, step, handler, done, block) for handler in handlers)
+    return tuple(guard for handler in handlers for guard in _guards(context, step, handler, done, block))
 
 
-def _guard(context: Context, step: Step, handler: Handler, done: Edge, block: Block) -> Guard:
+def _guards(context: Context, step: Step, handler: Handler, done: Edge, block: Block) -> Iterator[Guard]:
     errors = None if handler.errors is None else expand(handler.errors, context.catalog)
     if handler.then is Then.ROLLBACK:
         leave = leaving(context, step)
         if not handler.steps:
-            return replace(leave, errors=errors)
+            yield replace(leave, errors=errors)
+            return
         held = context.names.error(step.id)
         with context.guarded((leave,), ()):
             out = raise_error(context, f"{step.id}.leave", step, raised_from(held))
-        return Guard(errors, context.block(handler.steps, Edge(out)), held, step, block)
+        with context.outliving():
+            entry = context.block(handler.steps, Edge(out))
+        yield Guard(errors, entry, held, step, block)
+        return
     again = handler.then is not Then.CONTINUE
+    if not again and context.deadline is not None:
+        late = _taken_by(errors)
+        if handler.steps:
+            done = in_time(context, step, done)
+        elif late:
+            yield Guard(late, in_time(context, step, done), None, step, block)
     variable = context.names.error(step.id) if again or step.id in context.analysis.errors_read else None
     after = done
     if again and variable is not None:
@@ -77,7 +90,49 @@ def _guard(context: Context, step: Step, handler: Handler, done: Edge, block: Bl
         if name not in context.frame.states:
             raise_error(context, name, step, raised_from(variable))
         after = Edge(name)
-    return Guard(errors, context.block(handler.steps, after), variable, step, block)
+    with context.outliving():
+        entry = context.block(handler.steps, after)
+    yield Guard(errors, entry, variable, step, block)
+
+
+def _taken_by(errors: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Those errors of a deadline that a handler of `errors` takes."""
+    return TIMEOUTS if errors is None or EVERYTHING in errors else tuple(name for name in TIMEOUTS if name in errors)
+
+
+def in_time(context: Context, step: Step, edge: Edge) -> Edge:
+    """`edge` behind a Choice that raises the workflow's timeout when the deadline has passed; without a deadline
+    `edge` itself."""
+    name = f"{step.id}.deadline"
+    if context.deadline is None:
+        return edge
+    if name not in context.frame.states:
+        rule = late_rule(context, step, f"{name}.late", loses_inner=False)
+        onward = context.fold_to_state(edge, ENTRY)
+        context.add(
+            ChoiceState(
+                name=name,
+                origin=Origin(Role.HELPER, step.span, step.id, ways=onward_ways(onward)),
+                rules=(rule,),
+                default=must_go(onward),
+                assign=onward.assign,
+                output={},
+            )
+        )
+    return Edge(name)
+
+
+def late_rule(context: Context, step: Step, name: str, *, loses_inner: bool = True) -> Rule:
+    """The rule of a Choice that raises the workflow's timeout, by the state `name`, when the deadline has passed."""
+    text, cause = jsonata.literal(late_message(context)), jsonata.literal(late_cause(context, step))
+    raised = Raised(TIMEOUT, text, cause, step.id, TIMEOUT, loses_inner)
+    condition = jsonata.field(passed(context).text)
+    return Rule(condition, raise_error(context, name, step, raised))
+
+
+def onward_ways(onward: Folded) -> tuple[Way, ...]:
+    """How the history knows the way on, when steps were folded into it."""
+    return (Way(must_go(onward), onward.steps, {}),) if onward.steps else ()
 
 
 def leaving(context: Context, step: Step) -> Guard:
@@ -135,20 +190,54 @@ class Catching:
 
 def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
     """The step's own handlers, then those of the blocks around it."""
+    says_fail = step.on_failure == ()
+    guards = tuple(guard for guard in (*own, *context.frame.guards) if not (guard.is_default and says_fail))
     found: list[tuple[Catcher, Folded]] = []
-    for guard in (*own, *context.frame.guards):
-        if guard.is_default and step.on_failure == ():
-            continue
+    for guard in guards:
         found.append(_catcher(context, step, guard))
         if guard.errors is None:
             break
     ways = tuple(Way(catcher.next, folded.steps) for catcher, folded in found if folded.steps)
-    return Catching(tuple(catcher for catcher, _ in found), ways)
+    catchers = tuple(catcher for catcher, _ in found)
+    first, last = _timeouts(context, step, guards)
+    return Catching((*first, *catchers, *last), ways)
+
+
+def _timeouts(
+    context: Context, step: Step, guards: tuple[Guard, ...]
+) -> tuple[tuple[Catcher, ...], tuple[Catcher, ...]]:
+    """What a deadline adds before and after the catchers of handlers, where these do not take all that a state may
+    show then by one and the same handler."""
+    if context.deadline is None:
+        return (), ()
+    takers = {
+        next((at for at, guard in enumerate(guards) if name in _taken_by(guard.errors)), None) for name in TIMEOUTS
+    }
+    if takers == {None} and not context.frame.is_outermost:
+        return (), ()  # The block around a branch or an iteration finds out.
+    if len(takers) == 1 and takers != {None}:
+        return (), ()
+    fields = caught_fields(context, step)
+    if takers == {None}:
+        variable = context.names.error("workflow.timeout")
+        name = "workflow.timed-out"
+        if name not in context.frame.states:
+            raised = raised_from(variable)
+            origin = Origin(Role.RAISE, context.workflow.span)
+            context.add(FailState(name=name, origin=origin, error=_text(raised.type), cause=_text(raised.cause)))
+        assign = {**context.entry_assign(step.id), variable: fields}
+        return (), (Catcher(TIMEOUTS, name, assign, output={}),)
+    variable = context.names.error(f"{step.id}.timeout")
+    with context.guarded(guards):
+        name = raise_error(context, f"{step.id}.timeout", step, raised_from(variable))
+    shown = {key: value for key, value in fields.items() if key != "cause"}
+    record = context.record(step, {Facet.STATUS: "failed", Facet.ERROR: shown})
+    return (Catcher(TIMEOUTS, name, {**context.entry_assign(step.id), **record, variable: fields}, output={}),), ()
 
 
 def _catcher(context: Context, step: Step, guard: Guard) -> tuple[Catcher, Folded]:
-    fields = error_fields(step.id)
-    raised = {**fields, "cause": jsonata.field(error_cause().text)}
+    raised = caught_fields(context, step, late=bool(_taken_by(guard.errors)))
+    fields = {name: value for name, value in raised.items() if name != "cause"}
     owner = guard.owner.id if guard.owner else ""
     change = _change(context, step, guard, fields, inside(step))
     place = Place(errors={owner: None}, loops=context.entry(step.id).loops).passing(change.steps)
@@ -232,8 +321,9 @@ def raise_error(context: Context, name: str, step: Step | None, raised: Raised) 
 
 def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[str, ...] | None, Guard]]:
     """The guards that may take the error, with the names that must be tested (None: it takes it for certain)."""
+    names = {known} if known in NOT_TASK_FAILED else {known, TASK_FAILED}
     for guard in guards:
-        ours = known is not None and guard.errors is not None and {known, TASK_FAILED}.intersection(guard.errors)
+        ours = known is not None and guard.errors is not None and names.intersection(guard.errors)
         if guard.errors is None or EVERYTHING in guard.errors or ours:
             yield None, guard
             return
@@ -247,7 +337,7 @@ def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised)
     if step is not None:
         error = {name: value for name, value in raised.fields().items() if name != "cause"}
         anew = raised.known is not None
-        change = _change(context, step, guard, error, inside(step) if anew else ())
+        change = _change(context, step, guard, error, inside(step) if anew and raised.loses_inner else ())
         assign |= change.assign
         place = place.passing(change.steps).ending(step.id, None, "failed")
         if anew:

@@ -16,12 +16,12 @@ from stepsmith.asl.states import (
 )
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
-from stepsmith.lowering.choices import ways
 from stepsmith.lowering.codes import ENTRY
 from stepsmith.lowering.context import Context, Guard, Number
+from stepsmith.lowering.deadlines import late_fields
 from stepsmith.lowering.edges import Edge, PendingAssign
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import Raised, leaves, must_go, raise_error
+from stepsmith.lowering.failing import Raised, late_rule, leaves, must_go, onward_ways, raise_error, raised_from
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.model.steps import (
     ForEachStep,
@@ -91,12 +91,13 @@ def _tolerance(context: Context, step: ForEachStep, edge: Edge, own: tuple[Guard
     raised = constant_error("ToleranceExceeded", f"more items of {step.id} failed than it tolerates", step)
     with context.guarded((*own, *context.frame.guards)):
         failing = raise_error(context, f"{step.id}.intolerable", step, raised)
+        late = (late_rule(context, step, f"{step.id}.late"),) if context.deadline is not None else ()
     onward = context.fold_to_state(edge, ENTRY)
     context.add(
         ChoiceState(
             name=f"{step.id}.tolerance",
-            origin=Origin(Role.HELPER, step.span, step.id, ways=ways([onward], [{}]) if onward.steps else ()),
-            rules=(Rule(jsonata.field(too_many.text), failing),),
+            origin=Origin(Role.HELPER, step.span, step.id, ways=onward_ways(onward)),
+            rules=(*late, Rule(jsonata.field(too_many.text), failing)),
             default=must_go(onward),
             assign=onward.assign,
         )
@@ -111,9 +112,16 @@ def _tolerance(context: Context, step: ForEachStep, edge: Edge, own: tuple[Guard
 
 def too_many_failed(context: Context, step: ParallelStep | ForEachStep, own: tuple[Guard, ...]) -> Catcher:
     """Step Functions tells only that too many children failed, under a name of its own (recorded)."""
+    text = f"more items of {step.id} failed than it tolerates"
+    raised = constant_error("ToleranceExceeded", text, step)
+    fields, variable = raised.fields(), context.names.error(f"{step.id}.intolerable")
+    late = context.deadline is not None
+    if late:
+        fields = late_fields(context, step, "ToleranceExceeded", text)
+        raised = raised_from(variable)
     with context.guarded((*own, *context.frame.guards)):
-        raised = constant_error("ToleranceExceeded", f"more items of {step.id} failed than it tolerates", step)
         name = raise_error(context, f"{step.id}.intolerable", step, raised)
-    shown: dict[str, Json] = {"type": raised.type, "message": raised.message, "step": step.id}
+    shown = {key: value for key, value in fields.items() if key != "cause"}
     record = context.record(step, {Facet.STATUS: "failed", Facet.ERROR: shown})
-    return Catcher(("States.ExceedToleratedFailureThreshold",), name, record, output={})
+    assign = {**record, variable: fields} if late else record
+    return Catcher(("States.ExceedToleratedFailureThreshold",), name, assign, output={})

@@ -11,6 +11,7 @@ from stepsmith.catalog import ActionCatalog
 from stepsmith.expressions.syntax import references
 from stepsmith.lowering.blocks import lower_finally
 from stepsmith.lowering.context import Context, Finally, Guard, in_order
+from stepsmith.lowering.deadlines import survives
 from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.input import lower_input
 from stepsmith.lowering.names import Names
@@ -39,6 +40,8 @@ def lower_workflow(
 ) -> StateMachine:
     """The machine of a workflow that passed the checks. Raises LoweringError for a bug of ours."""
     context = Context(workflow, analysis, catalog, Names(workflow, analysis), lower_block, services=services)
+    outlived = survives(workflow)
+    context.deadline = workflow.timeout if outlived else None
     span = workflow.output.span if workflow.output is not None else workflow.span
     done = Edge(End(f"{NAME}.end", span, workflow.output, analysis.end))
     guards: tuple[Guard, ...] = ()
@@ -48,7 +51,7 @@ def lower_workflow(
         guards, leaves = (guard,), (leave,)
     if workflow.rolls_back:
         # The rollback comes before the workflow's `finally`.
-        with context.guarded(guards, leaves):
+        with context.outliving(), context.guarded(guards, leaves):
             rollback = lower_rollback(context)
         guards = (rollback, *guards) if workflow.on_failure is Then.ROLLBACK else guards
     with context.guarded(guards, leaves):
@@ -59,7 +62,7 @@ def lower_workflow(
         start_at=start,
         states=tuple(in_order(context.frame.states, start)),
         comment=workflow.description,
-        timeout=workflow.timeout,
+        timeout=None if outlived else workflow.timeout,
         environment=tuple(sorted(set(_environment(analysis)))),
         functions=tuple(sorted(context.functions)),
         distributed=tuple(sorted(context.labels)),

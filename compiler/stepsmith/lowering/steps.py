@@ -25,9 +25,10 @@ from stepsmith.lowering.children import lower_child
 from stepsmith.lowering.choices import markers, ways
 from stepsmith.lowering.codes import ENTRY, Place
 from stepsmith.lowering.context import Context, LoweringError, without_output
+from stepsmith.lowering.deadlines import limits, wait_seconds, wait_until
 from stepsmith.lowering.edges import Edge, PendingSet
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import Raised, inside, must_go, raise_error
+from stepsmith.lowering.failing import Raised, in_time, inside, must_go, raise_error
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.handing import handed_over
 from stepsmith.lowering.loops import lower_for_each, lower_parallel
@@ -129,6 +130,7 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
     context.functions.add(signature.function_id)
     own = own_guards(context, step, edge)
     done = finish(context, step, edge, point, own, (jsonata.field(RESULT), RESULT))
+    timeout, heartbeat = limits(context, step.timeout, step.heartbeat)
     state = TaskState(
         name=step.id,
         origin=done.origin,
@@ -143,8 +145,8 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
                 more={"undo": handed_over(context, step, context.entry(step.id))} if step.rollback else None,
             ),
         },
-        timeout=step.timeout,
-        heartbeat=step.heartbeat,
+        timeout=timeout,
+        heartbeat=heartbeat,
         retry=retriers(step.retry or context.workflow.retry, context.catalog),
         catch=done.catch,
         assign=done.assign,
@@ -159,9 +161,8 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
 
 def _wait(context: Context, step: WaitStep, edge: Edge, point: Point) -> Edge:
     entry = context.entry(step.id)
-    after = context.fold_or_go(
-        without_output(edge, step), Place(loops=entry.loops).ending(step.id, "null", "succeeded")
-    )
+    onward = in_time(context, step, without_output(edge, step))
+    after = context.fold_or_go(onward, Place(loops=entry.loops).ending(step.id, "null", "succeeded"))
 
     def written(value: str | Template) -> str:
         if isinstance(value, str):
@@ -171,8 +172,8 @@ def _wait(context: Context, step: WaitStep, edge: Edge, point: Point) -> Edge:
     state = WaitState(
         name=step.id,
         origin=Origin(Role.STEP, step.span, step.id, step.description, folded=after.steps),
-        seconds=written(step.seconds) if isinstance(step.seconds, Template) else step.seconds,
-        timestamp=written(step.until) if step.until is not None else None,
+        seconds=wait_seconds(context, written(step.seconds) if isinstance(step.seconds, Template) else step.seconds),
+        timestamp=wait_until(context, written(step.until) if step.until is not None else None),
         assign={
             **context.entry_assign(step.id),
             **context.record(step, {Facet.OUTPUT: None, Facet.STATUS: "succeeded"}),

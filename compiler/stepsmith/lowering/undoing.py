@@ -32,6 +32,7 @@ from stepsmith.integrations import integration_of
 from stepsmith.lowering.children import WAIT
 from stepsmith.lowering.codes import ENTRY
 from stepsmith.lowering.context import Context, Guard, LoweringError, Reading, in_order
+from stepsmith.lowering.deadlines import is_late
 from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import EVERY_FAILURE, TRANSIENT_RETRIER, retriers
 from stepsmith.lowering.failing import EVERYTHING, ROLLBACK, Raised, raise_error
@@ -191,6 +192,8 @@ def _ending(context: Context, held: str, *, nothing: bool) -> Raised:
     error = jsonata.variable(held)
     message = jsonata.steps(error, ["message"])
     status = jsonata.constant("rolled_back")
+    if context.workflow.timeout is not None:
+        status = jsonata.conditional(is_late(error), jsonata.constant("timed_out"), status)
     if not nothing:
         failed = jsonata.variable(context.names.rollback("failed"))
         problem = jsonata.variable(context.names.rollback("problem"))
