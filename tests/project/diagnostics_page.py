@@ -126,6 +126,10 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "stop-not-here": "`stop` ends the whole run, which a branch, an iteration and a `finally` cannot do.",
         "outer-variable": "A branch or an iteration has variables of its own; it cannot change one of outside.",
         "too-many-events": "The rounds could write more than the 25,000 events at which an execution fails.",
+        "unmeetable-deadline": "A step's own timeout is longer than the workflow's, or waits alone take as long on "
+        "every way that does not fail. Waits of a constant length count: of a `switch`, and of what has an `if` or a "
+        "handler that goes on, the shortest way; of a `parallel` the longest branch; of a `repeat` with `until` one "
+        "round.",
         "not-in-express": "Express workflows cannot do this.",
     },
     "Reading": {

@@ -8,6 +8,7 @@ from stepsmith.checks.actions import check_actions
 from stepsmith.checks.aws import check_aws
 from stepsmith.checks.children import check_children
 from stepsmith.checks.context import CheckContext
+from stepsmith.checks.deadlines import check_deadlines
 from stepsmith.checks.errors import check_error_names
 from stepsmith.checks.expressions import check_expressions
 from stepsmith.checks.flow import check_flow
@@ -23,6 +24,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     check_input,
     check_actions,
     check_flow,
+    check_deadlines,
     check_expressions,
     check_params,
     check_children,

@@ -121,7 +121,11 @@ def child_error(step_id: str) -> dict[str, Json]:
     name = _member(_CAUSE, "Error", otherwise)
     cause = _member(_CAUSE, "Cause", nothing)
     child = jsonata.variable("cause")
-    message = jsonata.block([("cause", cause)], _lambda_message(child))
+    # A machine of ours that ended as rolled back or timed out says so in its cause: that is the child's end, not ours.
+    ours = jsonata.call("contains", child, jsonata.regex(r'^\{"message":'))
+    said = _member(child, "message", child)
+    message = jsonata.block([("cause", cause)], jsonata.conditional(ours, said, _lambda_message(child)))
+    plain = jsonata.block([("cause", cause)], jsonata.conditional(ours, said, child))
 
     def of_text(code: Code, without: Code) -> str:
         return jsonata.field(jsonata.conditional(_is_text(_CAUSE), code, without).text)
@@ -130,7 +134,7 @@ def child_error(step_id: str) -> dict[str, Json]:
         "type": of_text(name, jsonata.constant("ChildStopped")),
         "message": of_text(message, nothing),
         "step": step_id,
-        "cause": of_text(cause, nothing),
+        "cause": of_text(plain, nothing),
     }
 
 

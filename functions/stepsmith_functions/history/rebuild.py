@@ -61,6 +61,22 @@ class _Found:
     """The blocks around it that no Map or Parallel stands for: the path in the origins, the path in the run."""
 
 
+RAN_OUT: Final = ("States.Timeout", "the run took longer than its timeout")
+
+
+def _ran_out(visit: Visit, *steps: str) -> bool:
+    """Whether the workflow's time was up for one of `steps` when the state ended: the Choice behind it, `STEP.deadline`
+    or that which counts a loop's failures, raises the timeout by the state `….late`."""
+    choice = visit.next
+    if choice is None or choice.state not in {f"{step}.{part}" for step in steps for part in ("deadline", "tolerance")}:
+        return False
+    return choice.next is not None and choice.next.state.endswith(".late")
+
+
+def _late_error(visit: Visit) -> StepError | None:
+    return StepError(*RAN_OUT) if _ran_out(visit, visit.state) else None
+
+
 @dataclass(eq=False, slots=True)
 class _Rebuilder:
     history: History
@@ -119,7 +135,7 @@ class _Rebuilder:
             action=origin.action,
             params=_params(visit),
             output=self._output(visit, origin) if status is StepStatus.SUCCEEDED else None,
-            error=_error(visit) if status is StepStatus.FAILED else None,
+            error=(_error(visit) or _late_error(visit)) if status is StepStatus.FAILED else None,
             started_at=visit.entered_at,
             ended_at=(visit.ended_at or self.history.ended_at) if status.is_final else None,
             sequence=visit.id * _PER_EVENT,
@@ -131,7 +147,7 @@ class _Rebuilder:
 
     def _status(self, visit: Visit) -> StepStatus:
         if visit.exited_at is not None:
-            return StepStatus.FAILED if visit.failed else StepStatus.SUCCEEDED
+            return StepStatus.FAILED if visit.failed or _ran_out(visit, visit.state) else StepStatus.SUCCEEDED
         if visit.aborted_at is not None:
             return StepStatus.CANCELLED
         over = visit.scope.is_over
@@ -228,7 +244,7 @@ class _Rebuilder:
         own = [self._found(visit, origin, self._record(visit, origin)) for visit in visits]
         everything = sorted([*own, *members], key=lambda each: each.record.sequence)
         first, last = everything[0], max(everything, key=lambda each: each.visit.exited_id or each.visit.id)
-        status, error = self._block_ending(everything, last)
+        status, error = self._block_ending(origin.step or "", everything, last)
         ends = [each.record.ended_at for each in everything if each.record.ended_at is not None]
         record = replace(
             first.record,
@@ -247,10 +263,12 @@ class _Rebuilder:
         )
         return _Found(record, first.visit, ())
 
-    def _block_ending(self, parts: Sequence[_Found], last: _Found) -> tuple[StepStatus, StepError | None]:
+    def _block_ending(self, step: str, parts: Sequence[_Found], last: _Found) -> tuple[StepStatus, StepError | None]:
         if any(not each.record.status.is_final for each in parts):
             return StepStatus.RUNNING, None
         failed = [each.record for each in parts if each.record.status is StepStatus.FAILED]
+        if _ran_out(last.visit, last.visit.state, step):
+            return StepStatus.FAILED, StepError(*RAN_OUT)
         following = last.visit.next
         onward = self.origins.of(following.state) if following else None
         if onward and onward.role == RAISE:
