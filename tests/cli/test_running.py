@@ -194,6 +194,34 @@ def test_waits_are_skipped_unless_time_is_real(project: Project, call: Call) -> 
     assert result["elapsed_s"] >= 1
 
 
+def test_a_run_that_ran_out_of_time_says_so_after_its_finally(project: Project, call: Call) -> None:
+    text = """\
+name: slow
+timeout: 1m
+steps:
+  - {id: hello, action: greet, params: {who: you}}
+  - {id: more, action: greet, params: {who: me}}
+finally:
+  - {id: last, action: greet, params: {who: all}}
+"""
+    (project.workflows_folder / "slow.yaml").write_text(text)
+    Path("mocks.yaml").write_text("more: {return: {text: hi, length: 2}, after: 2h}\n")
+    called = call("run", "slow", "--mock", "mocks.yaml", "--json")
+    result = json.loads(called.out)
+    assert called.status == 1
+    assert (result["status"], result["elapsed_s"], result["output"]) == ("timed_out", 60, None)
+    assert result["error"] == {
+        "type": "States.Timeout",
+        "message": "the run took longer than its timeout of 60 seconds",
+        "step": "more",
+        "line": 5,
+    }
+    statuses = [(step["id"], step["status"]) for step in result["steps"]]
+    assert statuses == [("hello", "succeeded"), ("more", "failed"), ("last", "succeeded")]
+    assert json.loads(call("show", result["run_id"], "--json").out)["error"] == result["error"]
+    assert result["run_id"][:8] in call("runs", "--status", "timed_out").out
+
+
 # --- the history ----------------------------------------------------------------------------------------------------
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from stepsmith.engine import Engine, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, validate
+from stepsmith.engine import Engine, Execution, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, validate
 from stepsmith.model.signature import WorkflowSignature
 from stepsmith.pipeline import Compilation, compile_bytes, read_signature
+from stepsmith_functions.history.ending import run_ending
+from stepsmith_functions.history.records import RunStatus
 from tests.support.machines import CATALOG
 
 CHILD = """
@@ -49,6 +52,11 @@ def slugs(compilation: Compilation) -> list[str]:
 
 def run(asl: str, outcome: TaskOutcome) -> tuple[Any, list[Any]]:
     """The output or error of the parent when its child ends with `outcome`, and the params of its actions."""
+    execution, calls = execute(asl, outcome)
+    return (execution.error or execution.output), calls
+
+
+def execute(asl: str, outcome: TaskOutcome) -> tuple[Execution, list[Any]]:
     calls: list[Any] = []
 
     def answer(call: TaskCall) -> TaskOutcome:
@@ -62,7 +70,7 @@ def run(asl: str, outcome: TaskOutcome) -> tuple[Any, list[Any]]:
     engine = Engine(answer)
     execution = engine.start(asl, {"n": 4}, name="parent-1")
     engine.run(execution)
-    return (execution.error or execution.output), calls
+    return execution, calls
 
 
 def test_waits_for_the_child_and_reads_its_output() -> None:
@@ -89,6 +97,18 @@ def test_an_error_that_no_handler_names_ends_the_run_with_the_childs_error() -> 
     assert run(machine.asl or "", TaskFailed("States.TaskFailed", cause))[0] == "Other"
     timed_out = '{"Status": "TIMED_OUT"}'
     assert run(machine.asl or "", TaskFailed("States.TaskFailed", timed_out))[0] == "States.Timeout"
+
+
+def test_a_child_that_ran_out_of_time_fails_the_step_with_a_timeout_and_no_more() -> None:
+    told = json.dumps({"message": 'it took "too" long', "status": "timed_out", "step": "x", "line": 3})
+    cause = json.dumps({"Status": "FAILED", "Error": "States.Timeout", "Cause": told})
+    machine = compiled(parent=PARENT.replace("TooBig", "States.Timeout"), child=CHILD)["parent"]
+    result, calls = run(machine.asl or "", TaskFailed("States.TaskFailed", cause))
+    assert result == {"r": 0}
+    assert calls[1] == {"host": 'States.Timeout it took "too" long c'}
+    alone = compiled(parent=PARENT, child=CHILD)["parent"]
+    execution, _ = execute(alone.asl or "", TaskFailed("States.TaskFailed", cause))
+    assert run_ending("FAILED", execution.error, execution.cause)[0] is RunStatus.FAILED
 
 
 def test_a_child_takes_the_key_by_which_runs_are_linked() -> None:

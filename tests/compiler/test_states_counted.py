@@ -161,6 +161,27 @@ finally:
             "workflow.finally.failed": "a failure of the block itself must not hide the first error",
         },
     ),
+    "a finally under a timeout: the time that is left stands in the task, only a wait needs a look afterwards": (
+        f"""
+timeout: 1h
+steps:
+  - {GET}
+  - {{id: rest, wait: 30s}}
+finally:
+  - {PUT}
+""",
+        {
+            "get": "its task",
+            "rest": "the Wait",
+            "rest.deadline": "the Choice that sees whether the Wait was cut",
+            "rest.deadline.late": "the failure then",
+            "put": "the block's task",
+            "workflow.finally": "the Choice that goes on as the run would have ended",
+            "workflow.fail": "an error that the block had held up",
+            "workflow.end": "the output",
+            "workflow.finally.failed": "a failure of the block itself must not hide the first error",
+        },
+    ),
 }
 
 

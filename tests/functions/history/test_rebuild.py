@@ -440,6 +440,40 @@ def test_a_block_without_a_state_fails_when_its_error_is_raised_again() -> None:
         assert block.error == (StepError("Gone", "Gone happened") if again else None)
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_what_ran_out_of_the_workflows_time_has_failed_and_what_ended_before_has_not(late: bool) -> None:
+    script = Script()
+    at = script.passes("Wait", "w", 0, {})
+    at = script.passes("Choice", "w.deadline", at, {})
+    if late:
+        at = script.passes("Pass", "w.deadline.late", at, {})
+        at = script.task("clean", at)
+        at = script.passes("Choice", "t.deadline", at, {})
+        at = script.entered("Fail", "t.deadline.late", at)
+        script.event("ExecutionFailed", at, error="States.Timeout", cause='{"message": "m", "status": "timed_out"}')
+    else:
+        script.event("ExecutionSucceeded", script.task("tell", at), output="null")
+
+    states = {
+        "(block) t": origin("t", "block", 2),
+        "w": {"role": "step", "step": "w", "path": "t.w"},
+        "w.deadline": {"role": "helper", "step": "w", "path": "t.w"},
+        "w.deadline.late": {"role": "raise", "step": "w", "path": "t.w"},
+        "clean": {"role": "step", "step": "clean", "path": "t.clean"},
+        "t.deadline": {"role": "helper", "step": "t", "path": "t"},
+        "t.deadline.late": {"role": "raise", "step": "t", "path": "t"},
+        "tell": origin("tell"),
+    }
+    steps = {step.path: step for step in rebuilt(script, states)}
+    told = [(path, step.status.value, step.error.type if step.error else None) for path, step in steps.items()]
+    if late:
+        assert told == [
+            ("t", "failed", "States.Timeout"), ("t.w", "failed", "States.Timeout"), ("t.clean", "succeeded", None),
+        ]  # fmt: skip
+    else:
+        assert told == [("t", "succeeded", None), ("t.w", "succeeded", None), ("tell", "succeeded", None)]
+
+
 def test_rounds_of_a_repeat_in_a_loop() -> None:
     script = Script()
     at = started = script.event("MapStateStarted", script.entered("Map", "hosts", 0), length=2)
