@@ -13,6 +13,7 @@ from stepsmith.engine import Engine, Execution, TaskCall, TaskFailed, TaskOutcom
 from stepsmith_functions.history.ending import run_ending
 from stepsmith_functions.history.records import RunStatus
 from tests.golden.cases import states
+from tests.support.ledger import FUNCTION, Told
 from tests.support.machines import RESULTS, compiled
 
 LATE = "the run took longer than its timeout of 10 seconds"
@@ -22,6 +23,7 @@ class Outcome:
     """What became of a run: its status and error, the calls with their times, the seconds it took."""
 
     def __init__(self, text: str, after: Mapping[str, float], failing: Mapping[str, str]) -> None:
+        self.told = Told()
         self.calls: list[tuple[float, str]] = []
         self.params: dict[str, Any] = {}
         self.limits: dict[str, tuple[float | None, float | None]] = {}
@@ -36,7 +38,15 @@ class Outcome:
 
     def _answer(self, call: TaskCall) -> TaskOutcome:
         arguments: Any = call.arguments
-        at = self.engine.clock.now() - self.execution.started if self.calls else timedelta()
+        if arguments.get("FunctionName") == FUNCTION:
+            return self.told.ledger(call)
+        outcome = self._outcome(call, arguments)
+        if "Payload" in arguments:
+            self.told.step(call, outcome)
+        return outcome
+
+    def _outcome(self, call: TaskCall, arguments: Any) -> TaskOutcome:
+        at = self.engine.clock.now() - call.execution.started if self.calls else timedelta()
         if "Payload" not in arguments:
             self.calls.append((at.total_seconds(), call.state))
             return TaskSucceeded({})
@@ -269,3 +279,35 @@ finally: [{id: f, action: ping}]
     assert more == {"w.deadline", "w.deadline.late", "b.deadline", "b.deadline.late"}
     assert len(run(text).calls) == 3
     assert run(text).execution.transitions == transitions_without_timeout(text) + 1
+
+
+UNDONE = """
+on_failure: rollback
+steps:
+  - id: a
+    action: store
+    params: {key: k}
+    rollback: {action: ping}
+  - {id: b, action: ping, on_failure: [{errors: [Unreachable], steps: [{id: h, action: ping}], then: continue}]}
+  - {id: c, action: ping}
+"""
+
+
+@pytest.mark.parametrize("broken", [{}, {"a.rollback": "Unreachable"}])
+@pytest.mark.parametrize("last", ["", FINALLY])
+def test_a_run_that_ran_out_of_time_is_rolled_back_where_that_is_asked_for(last: str, broken: dict[str, str]) -> None:
+    outcome = run(f"{UNDONE}{last}", broken, a=4, b=60, **{"a.rollback": 30})
+    assert [path for _, path in outcome.calls] == ["a", "b", "a.rollback", *(["last"] if last else [])]
+    assert outcome.calls[2][0] == 10
+    assert outcome.status is (RunStatus.ROLLBACK_FAILED if broken else RunStatus.TIMED_OUT)
+    assert outcome.error is not None
+    assert (outcome.error.type, outcome.error.message, outcome.error.step) == ("States.Timeout", LATE, "b")
+
+
+def test_a_step_that_was_not_begun_is_not_undone_and_a_rollback_for_another_error_may_take_longer() -> None:
+    outcome = run(UNDONE, {"b": "Unreachable"}, a=4, b=3, h=30)
+    assert [path for _, path in outcome.calls] == ["a", "b", "h", "a.rollback"]
+    assert outcome.status is RunStatus.TIMED_OUT
+    outcome = run(UNDONE, {"c": "Unreachable"}, a=4, **{"a.rollback": 30})
+    assert outcome.status is RunStatus.ROLLED_BACK
+    assert outcome.seconds == 34
