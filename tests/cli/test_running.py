@@ -222,6 +222,25 @@ finally:
     assert result["run_id"][:8] in call("runs", "--status", "timed_out").out
 
 
+def test_a_step_that_was_not_begun_for_want_of_time_says_so(project: Project, call: Call) -> None:
+    text = """\
+name: slow
+timeout: 1m
+steps:
+  - id: t
+    try: [{id: first, wait: 1s}]
+    finally: [{id: hello, action: greet, params: {who: you}}]
+  - {id: more, action: greet, params: {who: me}}
+"""
+    (project.workflows_folder / "slow.yaml").write_text(text)
+    Path("mocks.yaml").write_text("hello: {return: {text: hi, length: 2}, after: 2h}\n")
+    result = json.loads(call("run", "slow", "--mock", "mocks.yaml", "--json").out)
+    assert result["status"] == "timed_out"
+    late = {"type": "States.Timeout", "message": "the run took longer than its timeout of 60 seconds"}
+    assert [(step["id"], step["error"]) for step in result["steps"] if step["status"] == "failed"] == [("more", late)]
+    assert result["error"] == {**late, "step": "more", "line": 7}
+
+
 # --- the history ----------------------------------------------------------------------------------------------------
 
 

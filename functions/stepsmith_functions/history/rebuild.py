@@ -11,6 +11,7 @@ output is what its handler answered.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -62,6 +63,8 @@ class _Found:
 
 
 RAN_OUT: Final = ("States.Timeout", "the run took longer than its timeout")
+_REFUSED: Final = re.compile(rf"\$error\('({RAN_OUT[1]} of \d+ seconds)'\).* field 'TimeoutSeconds'")
+"""In the cause of a step that was not begun: Step Functions repeats the expression and names its field (recorded)."""
 
 
 def _ran_out(visit: Visit, *steps: str) -> bool:
@@ -371,8 +374,11 @@ def _answer(visit: Visit) -> Json:
 
 
 def _error(visit: Visit) -> StepError | None:
-    """The step's error: of a child that failed, the child's own, which its description in the cause tells."""
+    """The step's error: of a child that failed, the child's own, which its description in the cause tells; of a step
+    that was not begun since the workflow's time was up, that."""
     error = visit.error
+    if error is not None and error.type == "States.QueryEvaluationError" and (late := _REFUSED.search(error.message)):
+        return StepError(RAN_OUT[0], late[1])
     if error is None or error.type != "States.TaskFailed" or not visit.resource.startswith("startExecution.sync"):
         return error
     try:
@@ -386,14 +392,16 @@ def _error(visit: Visit) -> StepError | None:
 
 
 def _message(cause: Json) -> str:
-    """The message in a Lambda error's cause, else the cause itself."""
+    """The message in a Lambda error's cause or in that of a machine of ours (see `ending`), else the cause itself."""
+    if not isinstance(cause, str):
+        return ""
     try:
-        message = _member(json.loads(cause), "errorMessage") if isinstance(cause, str) else None
+        told = json.loads(cause)
     except ValueError:
-        message = None
-    if isinstance(message, str):
-        return message
-    return cause if isinstance(cause, str) else ""
+        return cause
+    key = "message" if cause.startswith('{"message":') else "errorMessage"
+    message = _member(told, key)
+    return message if isinstance(message, str) else cause
 
 
 def _child_run(visit: Visit) -> str | None:
