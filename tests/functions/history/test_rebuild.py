@@ -550,6 +550,25 @@ def test_a_step_that_waits_for_another_run() -> None:
     assert step.child_run_id == "run-2"
 
 
+def test_the_error_of_a_child_is_its_own_however_it_ended() -> None:
+    lambda_error = json.dumps({"errorMessage": "too big", "errorType": "TooBig"})
+    late = json.dumps({"message": "it took too long", "status": "timed_out", "step": "x"})
+    told = {
+        ("TooBig", lambda_error): StepError("TooBig", "too big"),
+        ("Mine", "as it is"): StepError("Mine", "as it is"),
+        ("States.Timeout", late): StepError("States.Timeout", "it took too long"),
+    }
+    for (error, cause), expected in told.items():
+        script = Script()
+        named = {"resource": "startExecution.sync:2", "resourceType": "states"}
+        at = script.event("TaskScheduled", script.entered("Task", "c", 0), parameters='{"Input": {}}', **named)
+        described = json.dumps({"Status": "FAILED", "Error": error, "Cause": cause})
+        at = script.event("TaskFailed", at, error="States.TaskFailed", cause=described, **named)
+        script.event("ExecutionFailed", at, error=error, cause=cause)
+        (step,) = rebuilt(script, {"c": origin("c")})
+        assert step.error == expected
+
+
 def test_states_that_nobody_knows_are_passed_over() -> None:
     script = Script()
     script.event("ExecutionSucceeded", script.task("new", script.task("old", 0)), output="null")
