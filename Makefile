@@ -87,6 +87,16 @@ validate: .ci/tools/sam/made ## Check template.yaml, as written and as CloudForm
 	@$(SAM)/python tests/template/gate.py template.yaml
 	@$(SAM)/python tests/template/gate.py tests/template/golden/every-trigger.yaml
 
+.ci/tools/checkov/made: requirements/checkov.txt
+	@.ci/venv .ci/tools/checkov "$$(.ci/python)" requirements/checkov.txt
+	@touch $@
+
+.PHONY: review
+review: .ci/tools/sam/made .ci/tools/checkov/made ## Have checkov review the stack as CloudFormation will see it (300 MB of tools)
+	@mkdir -p .ci/tmp
+	@$(SAM)/python tests/template/gate.py --print template.yaml > .ci/tmp/translated.json
+	@.ci/tools/checkov/bin/checkov -f .ci/tmp/translated.json --config-file tests/template/checkov.yaml
+
 .PHONY: build
 build: env .ci/tools/sam/made ## Build functions and layer as for Lambda, and call the handlers of what was built
 	@env -u AWS_PROFILE -u AWS_SESSION_TOKEN PYTHON=$(PYTHON) .ci/build
@@ -112,6 +122,7 @@ lock: ## Lock the requirements anew (needs uv; ARGS=--upgrade for newer versions
 	@$(LOCK) $(ARGS) --group scanning -c requirements/dev.txt -o layers/scanning/requirements.txt
 	@printf 'awslambdaric\nboto3\n' | $(LOCK) $(ARGS) - -c requirements/dev.txt -o requirements/runtime.txt
 	@printf 'aws-sam-cli==1.170.0\n' | $(LOCK) $(ARGS) - -o requirements/sam.txt
+	@printf 'checkov==3.3.30\n' | $(LOCK) $(ARGS) - -o requirements/checkov.txt
 
 .PHONY: conformance
 conformance: env ## Run the conformance cases (ARGS="--aws --role-arn … --region …": on an account, see --help)

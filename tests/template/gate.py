@@ -1,4 +1,4 @@
-"""Checks the stack as CloudFormation will see it: `gate.py TEMPLATE`, run with SAM CLI's own interpreter.
+"""Checks the stack as CloudFormation will see it: `gate.py [--print] TEMPLATE`, run with SAM CLI's own interpreter.
 
 `sam validate --lint` does not see what SAM's transform makes: a circle of roles and machines, a misspelt IAM action,
 a route without an authorizer. So this translates the template, lints the outcome and makes our own assertions.
@@ -64,18 +64,36 @@ def definitions(text: str, folder: Path) -> list[str]:
         path = folder / resource["Properties"]["DefinitionUri"]
         if not path.is_file():
             wrong.append(f"{name}: there is no {path}")
-        elif "TimeoutSeconds" not in json.loads(path.read_text(encoding="utf-8")):
-            wrong.append(f"{name} may run for a year: {path} has no TimeoutSeconds")
+        elif not _ends(json.loads(path.read_text(encoding="utf-8"))):
+            wrong.append(f"{name} may run for a year: {path} has no TimeoutSeconds and no deadline")
     return wrong
 
 
-def main(path: str) -> int:
+def _ends(definition: dict) -> bool:
+    """Whether the machine has a limit of its own, or tasks that look at the time that is left since its start."""
+    limits = [state.get("TimeoutSeconds") for state in _states(definition)]
+    return "TimeoutSeconds" in definition or any("Execution.StartTime" in str(limit) for limit in limits)
+
+
+def _states(machine: dict) -> list:
+    found = []
+    for state in machine["States"].values():
+        found.append(state)
+        for inner in (*state.get("Branches", ()), *filter(None, [state.get("ItemProcessor")])):
+            found += _states(inner)
+    return found
+
+
+def main(path: str, *, show: bool) -> int:
     text = Path(path).read_text(encoding="utf-8")
     translated = translate(text)
+    if show:
+        print(json.dumps(translated, indent=1, default=str))
+        return 0
     wrong = [*lint(translated), *findings(translated), *definitions(text, Path(path).parent)]
     print("\n".join(wrong) or f"{path}: {len(translated['Resources'])} resources, nothing to object to")
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[-1], show="--print" in sys.argv))

@@ -51,6 +51,8 @@ FAILED: Final = "workflow.rollback-failed"
 STILL_RUNNING: Final = Retrier(("StepStillRunning",), interval=5, max_attempts=400, backoff=1.0)
 """Lambda goes on with what Step Functions has given up: it is waited for, for longer than any function may take."""
 UNREADABLE: Final = Retrier(EVERY_FAILURE, interval=2, max_attempts=8, backoff=2.0, max_delay=60)
+LONGEST_ROLLBACK: Final = 7 * 24 * 3600
+"""Seconds that undoing a run after its end may take."""
 LONGEST_MESSAGE: Final = 12_000
 """Characters of the error's message that are kept: as JSON they must fit a Cause of 32,768."""
 
@@ -94,6 +96,7 @@ def lower_rollback_machine(context: Context) -> StateMachine | None:
         start_at=ROLLBACK,
         states=tuple(in_order(context.frame.states, ROLLBACK)),
         comment=f"Undoes a run of {context.workflow.name} after its end.",
+        timeout=LONGEST_ROLLBACK,
         environment=tuple(sorted(set(context.environment_read))),
         functions=tuple(sorted(context.functions)),
         machines=tuple(sorted(context.machines)),
