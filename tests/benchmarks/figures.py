@@ -12,7 +12,14 @@ from sfnx.compiler import definitions
 
 from stepsmith.pipeline import compile_bytes
 from tests.benchmarks import engines
-from tests.benchmarks.programs import catalog, linear_sfnx, linear_workflow, notes_workflow
+from tests.benchmarks.programs import (
+    catalog,
+    crossing_workflow,
+    diamonds_workflow,
+    linear_sfnx,
+    linear_workflow,
+    notes_workflow,
+)
 from tests.benchmarks.timing import best_of, process
 
 ROOT = Path(__file__).parents[2]
@@ -61,13 +68,17 @@ def compiling(rounds: int) -> Subject:
         times = best_of(contenders, rounds if steps <= 200 else 2)
         aim = 0.4 if steps == 200 else None
         figures.append(Figure(f"{steps:,} steps", times["ours"], "sfnx" if beside else "", times.get("sfnx"), aim))
+    for what, graph in (("diamonds", diamonds_workflow(200)), ("whose needs cross", crossing_workflow(200))):
+        times = best_of({"ours": lambda text=graph: compiled(text.encode())}, rounds)
+        figures.append(Figure(f"a graph of 200 steps, {what}", times["ours"]))
     return Subject(
         "Compiling",
         "A line of N steps, each an `http_request` with two expressions in its params, one of them reading the step "
         "before; in sfnx the same calls of one function. In one process, start-up not counted. Ours also checks every "
         "expression against the action's model, retries Lambda's transient errors, verifies the machine and writes "
-        "the source map. Step Functions takes definitions of 1 MiB, which this program reaches near 800 steps: the "
-        "larger ones are compiled up to the diagnostic that says so; sfnx, which takes minutes for them, is left out.",
+        "the source map. A step of the graphs needs two others at most; the diamonds nest as they are. Step Functions "
+        "takes definitions of 1 MiB, which the line reaches near 800 steps: the larger ones are compiled up to the "
+        "diagnostic that says so; sfnx, which takes minutes for them, is left out.",
         tuple(figures),
     )
 

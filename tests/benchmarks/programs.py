@@ -6,6 +6,7 @@ sfnx is a compiler from Python to the same language of AWS; no other one is as n
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 from stepsmith.catalog import ActionCatalog, read_catalog
@@ -26,6 +27,25 @@ def linear_workflow(steps: int, name: str = "linear") -> str:
             f'      body: "{{{{ {before} }}}}"',
         ]
     return "\n".join([*lines, "output:", f'  body: "{{{{ steps.call_{steps - 1}.output.body }}}}"', ""])
+
+
+def diamonds_workflow(steps: int) -> str:
+    """A graph of diamonds one behind another, which can be nested as it is."""
+    return _graph([[at - at % 3] if at % 3 else [at - 2, at - 1] if at else [] for at in range(steps)])
+
+
+def crossing_workflow(steps: int, seed: int = 1) -> str:
+    """A graph whose needs cross: each step needs up to two of the ten before it."""
+    dice = random.Random(seed)
+    return _graph([dice.sample(range(max(0, at - 10), at), min(at, dice.randint(0, 2))) for at in range(steps)])
+
+
+def _graph(needs: list[list[int]]) -> str:
+    steps = [
+        f"  - {{id: s{at}, action: http_request, params: {{url: u}}, needs: [{', '.join(f's{one}' for one in each)}]}}"
+        for at, each in enumerate(needs)
+    ]
+    return "\n".join(["name: graph", "steps:", *steps, ""])
 
 
 def linear_sfnx(steps: int) -> str:

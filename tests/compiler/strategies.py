@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import yaml
@@ -122,6 +122,8 @@ class _Place:
     """Makes the names of variables of a branch or iteration its own."""
     last_resort: bool = False
     """Inside a `finally`."""
+    graph: bool = False
+    """Inside a step of a graph, which may set no variable."""
 
 
 @dataclass
@@ -178,6 +180,8 @@ class Generator:
     # -- steps ------------------------------------------------------------------------------------
 
     def block(self, place: _Place) -> list[dict[str, Any]]:
+        if place.depth < self.deepest and self.size < 20 and self.pick.chance(15):
+            return self.graph(place)
         most = 4 if place.depth == 0 else 3 if place.depth == 1 else 2
         steps: list[dict[str, Any]] = []
         for _ in range(self.pick.number(1, most)):
@@ -187,11 +191,26 @@ class Generator:
                 break
         return steps
 
+    def graph(self, place: _Place) -> list[dict[str, Any]]:
+        """Steps that need some of those before them, written in any order."""
+        inner = replace(place, depth=place.depth + 1, private=True, graph=True)
+        steps: list[dict[str, Any]] = []
+        for _ in range(self.pick.number(2, 6 if place.depth < 2 else 4)):
+            step = self.step(inner)
+            if "fail" in step and "if" not in step:
+                step["if"] = self.condition(place)
+            needs = [other["id"] for other in steps if self.pick.chance(35)]
+            if needs or not steps:
+                step["needs"] = needs
+            steps.insert(self.pick.number(0, len(steps)), step)
+        return steps
+
     def step(self, place: _Place) -> dict[str, Any]:
         self.size += 1
         kinds: list[tuple[str, Callable[[_Place, str], dict[str, Any]]]] = [("a", self.action)] * 6
-        kinds += [("s", self.set_step)] * 3 + [("w", self.wait)]
-        if place.depth > 0 or self.pick.chance(30):
+        kinds += [("w", self.wait)] + ([] if place.graph else [("s", self.set_step)] * 3)
+        # Where several steps run at once, a failure that takes no time is a tie more often than not.
+        if self.pick.chance(20 if place.graph else 100 if place.depth > 0 else 30):
             kinds.append(("f", self.fail))
             if not place.private and not place.last_resort:
                 kinds.append(("stop", self.stop))
@@ -346,7 +365,7 @@ class Generator:
         if self.pick.chance(75):
             step["catch"] = self.handlers(place)
         if self.pick.chance(45) or "catch" not in step:
-            step["finally"] = self.block(_Place(inner.depth + 1, inner.loops, inner.private, inner.branch, True))
+            step["finally"] = self.block(replace(inner, depth=inner.depth + 1, last_resort=True))
         return step
 
     def parallel(self, place: _Place, name: str) -> dict[str, Any]:
@@ -391,7 +410,7 @@ class Generator:
         return {"repeat": loop}
 
     def inner(self, place: _Place) -> _Place:
-        return _Place(place.depth + 1, place.loops, place.private, place.branch, place.last_resort)
+        return replace(place, depth=place.depth + 1)
 
     # -- expressions ------------------------------------------------------------------------------
 
@@ -507,7 +526,7 @@ REFUSALS = {
     "unknown-input",
     "wrong-type",
 }
-ILL_MADE = {"unreachable-step", "stop-not-here"}
+ILL_MADE = {"unreachable-step", "stop-not-here", "needs-cycle"}
 """Mistakes that the generator makes now and then, since it does not follow the flow."""
 
 

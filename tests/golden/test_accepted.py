@@ -22,13 +22,18 @@ def update(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
 
 
+HINTED = {"graph-crossing": {"over-waits"}, "graph-ladder": {"over-waits"}}
+"""What is said of accepted workflows."""
+
+
 @pytest.mark.parametrize("name", accepted())
 def test_machine(name: str, update: bool) -> None:
     compilation = compile_accepted(name)
     assert compilation.asl is not None, [f"{item.span}: {item.message}" for item in compilation.diagnostics]
     check(ACCEPTED / name / "machine.asl.json", compilation.asl, update=update)
     check(ACCEPTED / name / "origins.json", written(compilation.origins), update=update)
-    assert [item.message for item in compilation.diagnostics] == [], summary(compilation.diagnostics)
+    found = {item.slug for item in compilation.diagnostics}
+    assert found == HINTED.get(name, set()), summary(compilation.diagnostics)
 
 
 @pytest.mark.parametrize("name", accepted())

@@ -94,7 +94,7 @@ def test_every_mistake_has_a_case() -> None:
 
 def _slugs() -> Iterator[str]:
     """Every slug that the reader, the checks and the expressions can report: texts of words with hyphens."""
-    for folder in ("loading", "dialects", "checks", "expressions", "verify"):
+    for folder in ("loading", "dialects", "ordering", "checks", "expressions", "verify"):
         for path in (COMPILER / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str) and SLUG.fullmatch(node.value):

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from stepsmith.graphs import style
-from stepsmith.graphs.marks import Mark, marks_of
+from stepsmith.graphs.marks import Mark, marks_of, with_made
 from stepsmith.graphs.mermaid import escaped, mermaid
 from stepsmith.graphs.picture import Picture, every_node
 from stepsmith.graphs.svg import svg
@@ -268,3 +268,39 @@ def test_lines_are_broken_at_spaces_and_within_words_only_where_needed(width: fl
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert all(style.text_width(line, 11.0) <= width for line in lines)
     assert (len(lines) == 1) == (width == 1000)
+
+
+GRAPH = """
+name: graph
+steps:
+  - {id: scan, action: ping}
+  - {id: ask, action: ping, needs: []}
+  - {id: judge, action: ping, needs: [ask]}
+  - {id: report, action: ping, needs: [scan, judge]}
+"""
+
+
+def test_a_graph_is_drawn_as_it_runs() -> None:
+    shown = drawn(GRAPH)
+    assert (
+        "\n".join(text_lines(shown))
+        == """\
+graph
+├─ scan.graph  graph
+│  ├─ at once
+│  │  └─ scan  action ping
+│  └─ at once
+│     ├─ ask  action ping
+│     └─ judge  action ping  (needs ask)
+└─ report  action ping  (needs scan, judge)"""
+    )
+    assert {node.id for node in every_node(shown) if not node.made} == {"scan", "ask", "judge", "report"}
+    ElementTree.fromstring(svg(shown))
+    assert "flowchart TD" in mermaid(shown)
+
+
+def test_what_the_compiler_made_has_the_gravest_status_of_what_is_in_it() -> None:
+    shown = drawn(GRAPH)
+    marks = {"scan": Mark("succeeded"), "ask": Mark("failed")}
+    assert with_made(marks, shown)["scan.graph"].status == "failed"
+    assert with_made({}, shown) == {}

@@ -132,6 +132,16 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "round.",
         "not-in-express": "Express workflows cannot do this.",
     },
+    "Graphs": {
+        "unknown-need": "A step needs one that its list does not have.",
+        "need-elsewhere": "A step needs one of another list of steps.",
+        "needs-itself": "A step can't wait for its own end.",
+        "needs-cycle": "Steps wait for each other, by their needs or by what they read, so that none could start.",
+        "duplicate-need": "A step names one that it needs twice.",
+        "set-in-graph": "The steps of a graph run at once and share no variables.",
+        "over-waits": "The needs of some steps cross, which no nesting of sequences and Parallels can follow: a step "
+        "waits longer than it needs to.",
+    },
     "Reading": {
         "unknown-name": "Nothing of that name can be read where the expression stands.",
         "unknown-step": "There is no step with that id.",
@@ -320,7 +330,10 @@ def _first(report: str) -> str:
 
 
 _SLUG: Final = re.compile(r"[a-z]+(-[a-z0-9]+)+")
-_STAGES: Final = ("loading", "dialects", "analysis", "checks", "expressions", "lowering", "verify", "template", "model")
+_STAGES: Final = (
+    *("loading", "dialects", "ordering", "analysis", "checks"),
+    *("expressions", "lowering", "verify", "template", "model"),
+)
 NO_SLUGS: Final = frozenset(("a-b", "look-around", "utf-8", "utf-8-sig", "x-amazon-apigateway-integration"))
 """Texts in the stages that only look like slugs."""
 

@@ -12,7 +12,15 @@ from sfnx.compiler import definitions
 from stepsmith.pipeline import compile_bytes
 from tests.benchmarks.figures import Figure, Subject
 from tests.benchmarks.page import page
-from tests.benchmarks.programs import catalog, lambda_chain, linear_sfnx, linear_workflow, notes_workflow
+from tests.benchmarks.programs import (
+    catalog,
+    crossing_workflow,
+    diamonds_workflow,
+    lambda_chain,
+    linear_sfnx,
+    linear_workflow,
+    notes_workflow,
+)
 from tests.project.documents import ROOT
 
 
@@ -34,6 +42,13 @@ def test_the_other_programs_are_what_they_are_said_to_be() -> None:
     for jsonata in (True, False):
         states = json.loads(lambda_chain(5, "arn", jsonata=jsonata))["States"]
         assert [state["Type"] for state in states.values()] == ["Task"] * 5
+
+
+def test_the_graphs_are_what_they_are_said_to_be() -> None:
+    for text, crosses in ((diamonds_workflow(200), False), (crossing_workflow(200), True)):
+        compilation = compile_bytes("graph.yaml", text.encode(), catalog())
+        assert compilation.asl is not None
+        assert bool(len(compilation.diagnostics)) is crosses
 
 
 def test_the_page_has_the_tables_that_are_measured() -> None:

@@ -6,8 +6,9 @@ or the engine, so that agreement with them means something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, assert_never
 
 from stepsmith.catalog import ActionCatalog
@@ -18,6 +19,7 @@ from stepsmith.model.steps import (
     Block,
     FailStep,
     ForEachStep,
+    GraphStep,
     ParallelStep,
     RepeatStep,
     SetStep,
@@ -26,12 +28,13 @@ from stepsmith.model.steps import (
     SwitchStep,
     TryStep,
     WaitStep,
+    is_written,
     walk,
 )
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
 from tests.expressions.oracle import text, value_by_jinja
-from tests.semantics.schedule import OutOfTime, Pause, Process, Scheduler, Together
+from tests.semantics.schedule import OutOfTime, Pause, Process, Scheduler, Signal, Together, Until
 
 SECOND = 1_000_000
 TRANSIENT = RetryRule(
@@ -246,6 +249,8 @@ class Interpreter:
                 return (yield from self._retried(step, lambda: self._for_each(step, scope)))
             case TryStep():
                 return (yield from self._try(step, scope))
+            case GraphStep():
+                return (yield from self._graph(step, scope))
             case _:
                 assert_never(step)
 
@@ -355,6 +360,33 @@ class Interpreter:
             ran = {each.id for each in walk(item.steps)}
             scope.steps |= {name: state for name, state in inner.steps.items() if name in ran}
         return output
+
+    def _graph(self, step: GraphStep, scope: Scope) -> Process:
+        """Each step starts when all that it needs or reads have ended, and those that it is known to wait for too."""
+        homes = {inner.id: node.id for node in step.nodes for inner in walk((node,))}
+        ended = {node.id: Signal() for node in step.nodes}
+
+        def one(node: Step) -> Process:
+            waits = {need.id for need in node.needs or ()} | {homes[name] for name in _reads(node) if name in homes}
+            waits |= {first for first, later in step.added if later == node.id}
+            for name in sorted(waits - {node.id}):
+                yield Until(ended[name])
+            inner = replace(scope, variables=dict(scope.variables))
+            yield from self._step(node, inner)
+            yield ended[node.id]
+
+        try:
+            yield Together([one(node) for node in step.nodes], len(step.nodes))
+        except Raised as raised:
+            # Nothing is known then of any of its steps, but Step Functions may tell which one it was.
+            for name in homes:
+                scope.steps.pop(name, None)
+            joint = _joint_of(step, raised.step)
+            if joint != raised.step and raised.type == TIMEOUT and self._is_late(scope):
+                raised.late, raised.message = True, self._late_message()
+            raised.step = joint
+            raise
+        return scope.steps[step.last.id].get("output", MISSING)
 
     def _for_each(self, step: ForEachStep, scope: Scope) -> Process:
         items = self._value(step.items, scope)
@@ -493,6 +525,31 @@ def _outlived(workflow: Workflow) -> bool:
     handlers = [each for step in steps for each in (*(step.on_failure or ()), *getattr(step, "catch", ()))]
     last = [block for step in steps if isinstance(step, TryStep) and (block := step.finally_steps)]
     return bool(workflow.finally_steps or last or any(each.steps for each in handlers))
+
+
+def _reads(step: Step) -> set[str]:
+    """The steps that a step reads anywhere, found in its text."""
+    return {name for text_ in _texts(step) for name in re.findall(r"steps(?:\.|\[['\"])([a-z][a-z0-9_-]*)", text_)}
+
+
+def _texts(thing: Any) -> Iterator[str]:
+    """The sources of all expressions inside a part of a workflow."""
+    if isinstance(thing, Template):
+        yield from (part.source for part in thing.parts if not isinstance(part, str))
+    elif isinstance(thing, tuple):
+        for item in thing:
+            yield from _texts(item)
+    elif is_dataclass(thing):
+        for each in fields(thing):
+            yield from _texts(getattr(thing, each.name))
+
+
+def _joint_of(graph: GraphStep, failed: str) -> str:
+    """What Step Functions tells of a failure in a graph: of steps that run at once only the state that joins them."""
+    for step in graph.steps:
+        if not is_written(step) and any(inner.id == failed for inner in walk((step,))):
+            return step.id
+    return failed
 
 
 def _succeeded(output: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""A tiny scheduler of generators in virtual time, for the reference interpreter: pauses, and groups that run at once.
+"""A tiny scheduler of generators in virtual time, for the reference interpreter: pauses, groups that run at
+once, and signals.
 
 Times are whole microseconds. When a member of a group fails, the others are given up where they stand. What happens
 at the very same moment has no order on AWS, so a failure that ties with another member's move is `Ambiguous`.
@@ -23,6 +24,21 @@ class Together:
 
     members: list[Process]
     at_once: int
+
+
+@dataclass(eq=False)
+class Signal:
+    """Something that happens once; a process that yields it makes it happen."""
+
+    happened: bool = False
+    waiting: list[_Task] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Until:
+    """Waits until a signal has happened."""
+
+    signal: Signal
 
 
 Process: TypeAlias = Generator[Any, Any, Any]
@@ -101,6 +117,15 @@ class Scheduler:
             match command:
                 case Pause(microseconds):
                     self._push(self.now + microseconds, task)
+                case Until(signal) if signal.happened:
+                    self._move(task, None, None)
+                case Until(signal):
+                    signal.waiting.append(task)
+                case Signal():
+                    command.happened = True
+                    for each in command.waiting:
+                        self._push(self.now, each)
+                    self._move(task, None, None)
                 case Together(members, at_once):
                     group = _Group(task, [], [None] * len(members), len(members))
                     group.waiting = [_Task(body, group, index) for index, body in enumerate(members)]

@@ -50,6 +50,7 @@ from stepsmith.model.steps import (
     ChildStep,
     FailStep,
     ForEachStep,
+    GraphStep,
     ParallelStep,
     RepeatStep,
     S3Format,
@@ -131,7 +132,8 @@ class _Walk:
             end = self._finally(self._workflow.finally_steps, self._workflow.steps, Point(), end)
         if self._workflow.output is not None:
             self._uses.append(Use(UseKind.RESULT, self._workflow.output, None, end, None))
-        reads = reads_of(self._uses, self._order, self._lasts, self._joined_lasts)
+        every = walk((*self._workflow.steps, *self._workflow.finally_steps))
+        reads = reads_of(self._uses, (step.id for step in every), self._lasts, self._joined_lasts)
         return Analysis(
             input=self._input,
             points=self._points,
@@ -214,6 +216,8 @@ class _Walk:
                 return self._for_each(step, point)
             case TryStep():
                 return self._try(step, point)
+            case GraphStep():
+                return self._graph(step, point)
             case _:
                 assert_never(step)
 
@@ -392,6 +396,14 @@ class _Walk:
         handlers = tuple(inner for handler in step.catch for inner in handler.steps)
         return self._finally(step.finally_steps, handlers, at_failure, after)
 
+    def _graph(self, step: GraphStep, point: Point) -> Point:
+        end = self._block(step.steps, point)
+        self._outputs[step.id] = self._results[step.id] = self._last_type((step.last,))
+        self._lasts[step.id] = _last((step.last,), end)
+        output = _last_fact((step.last,), end)
+        after = end.with_step(step.id, StepFact(output, HERE, _cannot_fail(step)))
+        return replace(after, proven=point.proven)
+
     def _finally(self, block: Block, body: Block, at_failure: Point, after: Point) -> Point:
         """What is known after a `finally` block, which runs after a failure too; what follows it does not. Since the
         point `at_failure`, something in `body` may have failed."""
@@ -472,11 +484,11 @@ def _anywhere(before: Point, end: Point, block: Block) -> Point:
 
 
 def _in_sequence(block: Block) -> Iterator[Step]:
-    """The steps of `block` and of the blocks inside it, without those of branches and loops: they are lost when these
-    fail."""
+    """The steps of `block` and of the blocks inside it, without those of branches, loops and graphs: they are lost when
+    these fail."""
     for step in block:
         yield step
-        if not isinstance(step, ParallelStep | ForEachStep | RepeatStep):
+        if not isinstance(step, ParallelStep | ForEachStep | RepeatStep | GraphStep):
             for inner in inner_blocks(step):
                 yield from _in_sequence(inner)
         for handler in handlers_of(step):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from stepsmith.analysis.facts import Facet, Use, use_templates
 from stepsmith.expressions.scope import Presence
 from stepsmith.expressions.syntax import Reference, references
-from stepsmith.model.steps import ForEachStep, RepeatStep, Step, SwitchStep, TryStep, owner_of
+from stepsmith.model.steps import ForEachStep, GraphStep, RepeatStep, Step, SwitchStep, TryStep, owner_of
 
 
 @dataclass
@@ -33,34 +33,41 @@ def reads_of(
     lasts: Mapping[str, Sequence[tuple[str, Presence]]],
     joined: Iterable[Step],
 ) -> Reads:
-    """What `uses` read. `order` has every step id in the order written; `lasts`, by block, the last step of each way
-    through it and whether its output is there then; `joined` are the last steps of branches and iterations."""
+    """What `uses` read. `order` has the id of every step, outer ones first; `lasts`, by block, the last step of each
+    way through it and whether its output is there then; `joined` are the last steps of branches and iterations."""
     reads = Reads()
     for use in uses:
         for template in use_templates(use):
             for reference in references(template):
                 _note(reads, reference, use)
     for step in joined:
-        _want(step, reads)
+        _want(step, reads, lasts)
     for block in order:
-        # An outer block stands before its inner ones, so that one pass reaches the innermost.
+        # One pass reaches the innermost block.
         if Facet.OUTPUT in reads.steps.get(block, ()):
             for last, presence in lasts.get(block, ()):
-                reads.steps.setdefault(last, set()).add(Facet.OUTPUT)
+                _want_of_block(block, last, reads)
                 if presence is not Presence.ALWAYS:
                     reads.records.add(last)
     return reads
 
 
-def _want(step: Step, reads: Reads) -> None:
+def _want_of_block(block: str, last: str, reads: Reads) -> None:
+    """Notes that a block's output is that of the step `last` in it."""
+    reads.steps.setdefault(last, set()).add(Facet.OUTPUT)
+    # In a graph the step may stand in a branch that was made, out of which it must come.
+    reads.readers.setdefault(last, set()).add(block)
+
+
+def _want(step: Step, reads: Reads, lasts: Mapping[str, Sequence[tuple[str, Presence]]]) -> None:
     """Notes that the output of `step` is what its branch or iteration puts out. The last state of each way does so
     itself; only after the rounds of a `repeat` must it have been kept."""
-    lasts: list[Step] = []
+    inner: list[Step] = []
     match step:
         case SwitchStep():
-            lasts = [case.steps[-1] for case in step.cases if case.steps]
+            inner = [case.steps[-1] for case in step.cases if case.steps]
         case TryStep():
-            lasts = [step.steps[-1]] if step.steps else []
+            inner = [step.steps[-1]] if step.steps else []
             if step.finally_steps:
                 reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
                 reads.records.add(step.id)
@@ -70,10 +77,17 @@ def _want(step: Step, reads: Reads) -> None:
         case RepeatStep():
             reads.steps.setdefault(step.id, set()).add(Facet.OUTPUT)
             reads.records.add(step.id)
+        case GraphStep() if step.steps[-1] is step.last:
+            inner = [step.last]
+        case GraphStep():
+            for name, presence in lasts.get(step.id, ()):
+                _want_of_block(step.id, name, reads)
+                if presence is not Presence.ALWAYS:
+                    reads.records.add(name)
         case _:
             pass
-    for last in lasts:
-        _want(last, reads)
+    for last in inner:
+        _want(last, reads, lasts)
 
 
 def _note(reads: Reads, reference: Reference, use: Use) -> None:

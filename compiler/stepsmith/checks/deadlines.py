@@ -15,6 +15,7 @@ from stepsmith.model.steps import (
     ChildStep,
     FailStep,
     ForEachStep,
+    GraphStep,
     ParallelStep,
     RepeatStep,
     SetStep,
@@ -128,7 +129,7 @@ def _verb(step: Step) -> _Least:
             return least if step.cases[-1].condition is None else least.either(_NOTHING)
         case RepeatStep():
             return _block(step.steps) if step.until is not None else _NOTHING.either(_block(step.steps))
-        case TryStep():
+        case TryStep() | GraphStep():
             return _block(step.steps)
         case ParallelStep():
             branches = [_block(branch.steps).on for branch in step.branches]

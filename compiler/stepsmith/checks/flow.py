@@ -6,6 +6,7 @@ from stepsmith.checks.context import CheckContext
 from stepsmith.model.steps import (
     Block,
     ForEachStep,
+    GraphStep,
     ParallelStep,
     RepeatStep,
     Step,
@@ -14,6 +15,7 @@ from stepsmith.model.steps import (
     WaitStep,
     handlers_of,
     inner_blocks,
+    is_written,
 )
 from stepsmith.model.workflow import WorkflowType
 
@@ -57,7 +59,9 @@ def _check_stops(context: CheckContext, block: Block, inside: str) -> None:
                 "set the output of the last step there, and decide after the block",
             )
         around = inside
-        if isinstance(step, ParallelStep | ForEachStep):
+        if isinstance(step, GraphStep):
+            around = "a graph"
+        elif isinstance(step, ParallelStep | ForEachStep) and is_written(step):
             around = "parallel" if isinstance(step, ParallelStep) else "for_each"
         for inner in inner_blocks(step):
             last = isinstance(step, TryStep) and inner is step.finally_steps

@@ -43,16 +43,17 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)
     if compiled.workflow is None:
         return Exit.PROBLEMS
-    marks = _marks(arguments.run, compiled.workflow.name) if arguments.run else None
+    drawn = picture(compiled.workflow)
+    marks = _marks(arguments.run, compiled.workflow.name, drawn) if arguments.run else None
     form = arguments.format or _BY_SUFFIX.get(Path(arguments.output or "").suffix.lower(), "text")
-    _draw(picture(compiled.workflow), marks, form, arguments.output, console)
+    _draw(drawn, marks, form, arguments.output, console)
     return Exit.PROBLEMS if compiled.diagnostics.has_errors else Exit.DONE
 
 
-def _marks(word: str, workflow: str) -> Mapping[str, Mark]:
+def _marks(word: str, workflow: str, picture: Picture) -> Mapping[str, Mark]:
     """How the steps went in a run of the local history."""
     from stepsmith.cli.history import find_run, open_history, unavailable
-    from stepsmith.graphs.marks import marks_of
+    from stepsmith.graphs.marks import marks_of, with_made
     from stepsmith_functions.history.result import result_of
     from stepsmith_functions.history.store import HistoryError
 
@@ -64,7 +65,7 @@ def _marks(word: str, workflow: str) -> Mapping[str, Mark]:
         raise unavailable(error) from error
     if result["workflow"] != workflow:
         raise CommandError(f"run {run_id[:8]} is one of {result['workflow']}, not of {workflow}")
-    return marks_of(result["steps"])
+    return with_made(marks_of(result["steps"]), picture)
 
 
 def _draw(picture: Picture, marks: Mapping[str, Mark] | None, form: str, output: str | None, console: Console) -> None:

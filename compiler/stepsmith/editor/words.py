@@ -53,6 +53,8 @@ MODIFIERS: Final[Mapping[str, str]] = {
     "on_failure": "What follows when the step has failed for good: fail (default), continue, rollback, or handlers.",
     "rollback": "What undoes the step in a rollback; its output is `output`; none: there is nothing to undo.",
     "output": "Reshapes the step's result, which stands here as `output`.",
+    "needs": "Steps of the same list that must have ended first. Where a step of a list has it, the steps no longer "
+    "run one after another: each starts when what it needs and what it reads has ended.",
 }
 RETRY: Final[Mapping[str, str]] = {
     "max_retries": "How often it is tried again (default: 3).",

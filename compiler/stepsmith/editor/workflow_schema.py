@@ -256,6 +256,7 @@ _WORKFLOW: Final[Mapping[str, Schema]] = {
     "finally": _reference("steps"),
 }
 _MODIFIERS: Final[Mapping[str, Schema]] = {
+    "needs": {"anyOf": [_texts(), {"type": "string"}]},
     "id": _pattern(IDENTIFIER.pattern),
     "name": _TEXT,
     "description": _TEXT,

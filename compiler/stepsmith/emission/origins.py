@@ -21,6 +21,7 @@ from stepsmith.model.steps import (
     TryStep,
     handlers_of,
     inner_blocks,
+    is_written,
 )
 from stepsmith.model.workflow import Workflow
 
@@ -50,7 +51,9 @@ def origins(workflow: Workflow, machine: StateMachine) -> dict[str, Json]:
         if isinstance(place.step, TryStep):
             states[f"{place.step.id}.try"] = _entry(place, Role.BLOCK)
     steps: dict[str, Json] = {
-        name: {"line": place.step.span.start.line, "path": place.path} for name, place in places.items()
+        name: {"line": place.step.span.start.line, "path": place.path}
+        for name, place in places.items()
+        if is_written(place.step)
     }
     return {
         "version": ORIGINS_VERSION,
@@ -64,6 +67,11 @@ def origins(workflow: Workflow, machine: StateMachine) -> dict[str, Json]:
 
 def _places(block: Block, prefix: str, blocks: tuple[str, ...]) -> Iterator[_Place]:
     for step in block:
+        if not is_written(step):
+            yield _Place(step, prefix, blocks)
+            for inner in inner_blocks(step):
+                yield from _places(inner, prefix, blocks)
+            continue
         path = f"{prefix}.{step.id}" if prefix else step.id
         yield _Place(step, path, blocks)
         if step.rollback is not None:
@@ -131,8 +139,7 @@ def _entry(place: _Place, role: Role) -> dict[str, Json]:
         "role": role.value,
         "line": start.line,
         "column": start.column,
-        "step": place.step.id,
-        "path": place.path,
+        **({"step": place.step.id, "path": place.path} if is_written(place.step) else {}),
     }
     if role is Role.STEP and isinstance(place.step, ActionStep):
         entry["action"] = place.step.action

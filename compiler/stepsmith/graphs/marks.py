@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from stepsmith.document import Json
+from stepsmith.graphs.picture import Picture, every_node, nodes_in
 
 _GRAVITY: Final = (
     "skipped",
@@ -54,6 +55,16 @@ def marks_of(steps: Iterable[Mapping[str, Json]]) -> dict[str, Mark]:
         mark = _mark(step)
         known = found.get(str(step["id"]))
         found[str(step["id"])] = mark if known is None else _both(known, mark)
+    return found
+
+
+def with_made(marks: Mapping[str, Mark], picture: Picture) -> dict[str, Mark]:
+    """`marks`, and one for each node that the compiler made: the gravest of those of the steps in it."""
+    found = dict(marks)
+    for node in every_node(picture):
+        inside = [marks[inner.id].status for inner in nodes_in(node) if inner.id in marks]
+        if node.made and inside:
+            found[node.id] = Mark(max(inside, key=_gravity))
     return found
 
 

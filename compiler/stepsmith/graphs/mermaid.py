@@ -116,7 +116,7 @@ class _Chart:
         rounds = [words for lane in node.lanes if lane.role is Role.LOOP for words in (lane.title, lane.then) if words]
         drawn = self.open(", ".join([*self.label(node).split("\n"), *rounds]), self.look(node))
         # Only what an arrow points at is drawn side by side.
-        fork = self.box(" ", "((", "))", "fork") if node.verb == "parallel" else ""
+        fork = self.box(" ", "((", "))", "fork") if node.verb in ("parallel", "graph") else ""
         for lane in node.lanes:
             if lane.role is Role.BRANCH and lane.title:
                 self.arrows([_Loose(fork)], self.lane(lane, lane.title))

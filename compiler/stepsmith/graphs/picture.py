@@ -21,6 +21,7 @@ from stepsmith.model.steps import (
     ChildStep,
     FailStep,
     ForEachStep,
+    GraphStep,
     ParallelStep,
     RepeatStep,
     S3Items,
@@ -30,6 +31,7 @@ from stepsmith.model.steps import (
     SwitchStep,
     TryStep,
     WaitStep,
+    is_written,
 )
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import ApiTrigger, EventTrigger, ScheduleTrigger, Trigger, Workflow
@@ -72,6 +74,8 @@ class Node:
     description: str = ""
     lanes: tuple[Lane, ...] = ()
     handlers: tuple[Lane, ...] = ()
+    made: bool = False
+    """It is no step: the compiler made it of a list with `needs`."""
 
     @property
     def ends(self) -> bool:
@@ -117,6 +121,12 @@ def every_node(picture: Picture) -> Iterator[Node]:
     yield from _every((*picture.nodes, *picture.finally_nodes))
 
 
+def nodes_in(node: Node) -> Iterator[Node]:
+    """All steps that are drawn inside or beside `node`."""
+    for lane in (*node.lanes, *node.handlers):
+        yield from _every(lane.nodes)
+
+
 def _every(nodes: tuple[Node, ...]) -> Iterator[Node]:
     for node in nodes:
         yield node
@@ -139,7 +149,8 @@ def _trigger(trigger: Trigger) -> str:
 
 
 def _nodes(block: Block) -> tuple[Node, ...]:
-    return tuple(_node(step) for step in block)
+    flat = (inner for step in block for inner in (step.steps if isinstance(step, GraphStep) else (step,)))
+    return tuple(_node(step) for step in flat)
 
 
 def _node(step: Step) -> Node:
@@ -154,6 +165,7 @@ def _node(step: Step) -> Node:
         step.description or step.title,
         tuple(_lanes(step)),
         tuple(_handler(handler) for handler in step.on_failure or () if handler.steps),
+        made=not is_written(step),
     )
 
 
@@ -182,11 +194,13 @@ def _verb(step: Step) -> tuple[str, str]:
         case RepeatStep():
             return "repeat", f"at most {step.most} times"
         case ParallelStep():
-            return "parallel", ""
+            return "graph" if step.made else "parallel", ""
         case ForEachStep():
             return "for_each", f"{step.item_name} of {_items(step)}"
         case TryStep():
             return "try", ""
+        case GraphStep():
+            return "graph", ""
         case _:
             assert_never(step)
 
@@ -218,6 +232,8 @@ def _lanes(step: Step) -> Iterator[Lane]:
         case ForEachStep():
             several = f"{step.concurrency} at once" if step.concurrency > 1 else "one at a time"
             yield Lane(Role.LOOP, f"each {step.item_name}, {several}", _nodes(step.steps))
+        case GraphStep():
+            yield Lane(Role.BODY, "", _nodes(step.steps))
         case TryStep():
             yield Lane(Role.BODY, "try", _nodes(step.steps))
             for handler in step.catch:
@@ -236,6 +252,8 @@ def _handler(handler: Handler) -> Lane:
 
 
 def _notes(step: Step) -> Iterator[str]:
+    if step.needs:
+        yield f"needs {', '.join(need.id for need in step.needs)}"
     if step.timeout is not None:
         yield f"timeout {format_duration(step.timeout)}"
     if step.retry is not None:

@@ -1,4 +1,4 @@
-"""Lowers the verbs that hold steps in the same map of states: switch, repeat and try."""
+"""Lowers what holds steps in the same map of states: switch, repeat, try, and a list with needs."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from stepsmith.lowering.joining import begun, constant_error
 from stepsmith.model.policies import Then
 from stepsmith.model.steps import (
     Block,
+    GraphStep,
     RepeatStep,
     Step,
     StopStep,
@@ -45,7 +46,7 @@ from stepsmith.model.steps import (
 
 def block_ends(context: Context, step: Step, block: Block, edge: Edge) -> Edge:
     """The edge that leaves `block` of `step`: the output of the block's last step becomes the step's own."""
-    last = block[-1] if block else None
+    last = step.last if isinstance(step, GraphStep) else block[-1] if block else None
     if isinstance(edge.target, End) and edge.target.last is not None and edge.target.last.id == step.id:
         edge = Edge(replace(edge.target, last=last), edge.pending)
     if step.id not in context.analysis.read:
@@ -173,6 +174,10 @@ def lower_try(context: Context, step: TryStep, edge: Edge, point: Point) -> Edge
         handlers = lower_handlers(context, step, step.catch, failed, step.steps)
     with context.guarded((*handlers, *around), leaves):
         return context.block(step.steps, block_ends(context, step, step.steps, done))
+
+
+def lower_graph(context: Context, step: GraphStep, edge: Edge) -> Edge:
+    return context.block(step.steps, block_ends(context, step, step.steps, edge))
 
 
 def lower_finally(

@@ -16,7 +16,16 @@ from stepsmith.lowering.deadlines import TIMEOUT, TIMEOUTS, caught_fields, late_
 from stepsmith.lowering.edges import Edge, Folded, PendingSet
 from stepsmith.lowering.errors import expand
 from stepsmith.model.policies import Handler, Then
-from stepsmith.model.steps import Block, Step, TryStep, handlers_of, inner_blocks, rolls_back, walk
+from stepsmith.model.steps import (
+    Block,
+    GraphStep,
+    Step,
+    TryStep,
+    handlers_of,
+    inner_blocks,
+    rolls_back,
+    walk,
+)
 
 ROLLBACK: Final = "workflow.rollback"
 """The state that begins the rollback of the run."""
@@ -241,11 +250,12 @@ def _catcher(context: Context, step: Step, guard: Guard) -> tuple[Catcher, Folde
     owner = guard.owner.id if guard.owner else ""
     change = _change(context, step, guard, fields, inside(step))
     place = Place(errors={owner: None}, loops=context.entry(step.id).loops).passing(change.steps)
-    folded = context.fold_to_state(guard.edge, place.ending(step.id, None, "failed"))
+    place = place if change.forgets else place.ending(step.id, None, "failed")
+    folded = context.fold_to_state(guard.edge, place)
     assign: dict[str, Json] = {
         **context.entry_assign(step.id),
         **change.assign,
-        **context.record(step, {Facet.STATUS: "failed", Facet.ERROR: fields}),
+        **({} if change.forgets else context.record(step, {Facet.STATUS: "failed", Facet.ERROR: fields})),
         **folded.assign,
     }
     if guard.variable is not None:
@@ -260,6 +270,8 @@ class _Change:
 
     assign: dict[str, Json]
     steps: tuple[str, ...]
+    forgets: bool
+    """A graph failed with it, of whose steps nothing is known then: which others ran, no one can tell."""
 
 
 def _change(context: Context, step: Step, guard: Guard, error: dict[str, Json], lost: Iterable[Step]) -> _Change:
@@ -267,10 +279,16 @@ def _change(context: Context, step: Step, guard: Guard, error: dict[str, Json], 
     steps that are `lost` with it, and the blocks around it have failed too; but a block that has failed before, in
     whose handler it stands, keeps its own error."""
     passed, failed = list(lost), list[Step]()
+    graph = _graph_around(step, guard.block)
+    together = set[str]()
+    if graph is not None:
+        passed += inside(graph)
+        together = {inner.id for inner in inside(graph)}
     reached = False
     own = {inner.id for inner in inside(step)}
     for each in walk(guard.block):
-        if each.id in own:
+        if each.id in own or each.id in together:
+            reached = reached or each.id == step.id
             continue
         if any(inner.id == step.id for block in inner_blocks(each) for inner in walk(block)):
             failed.append(each)
@@ -282,7 +300,13 @@ def _change(context: Context, step: Step, guard: Guard, error: dict[str, Json], 
     assign = context.unrun(passed)
     for block in failed:
         assign |= context.record(block, {Facet.STATUS: "failed", Facet.ERROR: error})
-    return _Change(assign, (*context.passed(passed), *(block.id for block in failed)))
+    return _Change(assign, (*context.passed(passed), *(block.id for block in failed)), graph is not None)
+
+
+def _graph_around(step: Step, block: Block) -> GraphStep | None:
+    """The outermost graph of `block` that `step` stands in."""
+    graphs = (each for each in walk(block) if isinstance(each, GraphStep))
+    return next((graph for graph in graphs if any(inner.id == step.id for inner in inside(graph))), None)
 
 
 def raise_error(context: Context, name: str, step: Step | None, raised: Raised) -> str:
@@ -339,8 +363,9 @@ def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised)
         anew = raised.known is not None
         change = _change(context, step, guard, error, inside(step) if anew and raised.loses_inner else ())
         assign |= change.assign
-        place = place.passing(change.steps).ending(step.id, None, "failed")
-        if anew:
+        place = place.passing(change.steps)
+        place = place if change.forgets else place.ending(step.id, None, "failed")
+        if anew and not change.forgets:
             assign |= context.record(step, {Facet.STATUS: "failed", Facet.ERROR: error})
     if guard.variable is not None:
         assign[guard.variable] = {**raised.fields(), **guard.marks}

@@ -14,7 +14,7 @@ from stepsmith.lowering.context import Context, Guard, without_output
 from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.failing import catching, handled, inside, lower_handlers
 from stepsmith.lowering.handing import remembered
-from stepsmith.model.steps import Step
+from stepsmith.model.steps import Step, is_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ def finish(
     place = Place(loops=entry.loops, must_be_total=bool(catch))
     place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
     if kept:
-        chain = context.frame.chain
-        brought = (inner.id for inner in inside(step) if context.names.step(inner.id, chain) in kept)
-        place = place.passing(brought, UNREPEATABLE)
+        place = _bringing(context, step, place, kept)
     after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
     wraps = after.next is None and isinstance(edge.target, End) and bool(edge.target.keep or edge.target.wrap)
     left = remembered(context, step, output, entry)
@@ -90,3 +88,17 @@ def finish(
         output=after.output if after.next is None else output,
         next=after.next,
     )
+
+
+def _bringing(context: Context, step: Step, place: Place, kept: Mapping[str, Json]) -> Place:
+    """`place` where the outputs of steps come out of the branches of `step`."""
+    # The state of a `parallel` shows its output in the history; that of a made one may end with another's.
+    made = not is_written(step)
+    for inner in inside(step):
+        field = kept.get(context.names.step(inner.id, context.frame.chain))
+        if field is None:
+            continue
+        certain = made and inner.id not in context.analysis.records and isinstance(field, str)
+        code = str(field).removeprefix("{% ").removesuffix(" %}") if certain else UNREPEATABLE
+        place = place.passing([inner.id], code)
+    return place

@@ -28,6 +28,7 @@ from stepsmith.model.steps import (
     ParallelStep,
     S3Items,
     Step,
+    is_written,
 )
 
 
@@ -57,7 +58,9 @@ def joined(
     if isinstance(step, ForEachStep) and tolerant and distributed is None:
         edge = _tolerance(context, step, edge, own)
     never_again, out = leaves(context, step)
-    done = finish(context, step, edge, point, own, result, role=Role.BLOCK, first=(*out, *first), kept=kept)
+    first = (*out, *first)
+    role = Role.BLOCK if is_written(step) else Role.HELPER
+    done = finish(context, step, edge, point, own, result, role=role, first=first, kept=kept)
     retry = retriers(step.retry, context.catalog, transient=False)
     retry = (*never_again, *retry) if retry else ()
     state: ParallelState | MapState

@@ -26,6 +26,7 @@ from stepsmith.model.steps import (
     ChildStep,
     FailStep,
     ForEachStep,
+    GraphStep,
     ParallelStep,
     Step,
     SwitchStep,
@@ -40,9 +41,10 @@ def lower_parallel(context: Context, step: ParallelStep, edge: Edge, point: Poin
     branches: list[SubMachine] = []
     for number, (branch, keep) in enumerate(zip(step.branches, exported, strict=True)):
         outer = context.frame
+        place = f".{branch.name}" if step.keyed else f"[{branch.name}]"
         frame = Frame(
             chain=(*outer.chain, f"{step.id}.{branch.name}"),
-            path=(*begun(outer.path, step.id), f".{branch.name}" if step.keyed else f"[{branch.name}]"),
+            path=outer.path if step.made else (*begun(outer.path, step.id), place),
             captures=outer.captures,
         )
         end_name = f"{step.id}.{branch.name}.end"
@@ -63,6 +65,8 @@ def lower_parallel(context: Context, step: ParallelStep, edge: Edge, point: Poin
     keys = [jsonata.constant(branch.name) for branch in step.branches]
     values = [jsonata.verbatim(code) for code in outputs]
     whole = jsonata.obj(list(zip(keys, values, strict=True))) if step.keyed else jsonata.array(values)
+    if step.made:
+        result, whole = {}, jsonata.obj([])
     kept: dict[str, Json] = {}
     for index, keep in enumerate(exported):
         for inner in keep:
@@ -162,5 +166,7 @@ def _first_state(block: Block) -> str | None:
             return None
         case TryStep():
             return None if step.finally_steps else _first_state(step.steps)
+        case GraphStep():
+            return _first_state(step.steps)
         case _:
             return None

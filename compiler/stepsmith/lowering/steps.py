@@ -20,7 +20,7 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.syntax import Template
 from stepsmith.lowering.aws import lower_aws
-from stepsmith.lowering.blocks import lower_repeat, lower_switch, lower_try
+from stepsmith.lowering.blocks import lower_graph, lower_repeat, lower_switch, lower_try
 from stepsmith.lowering.children import lower_child
 from stepsmith.lowering.choices import markers, ways
 from stepsmith.lowering.codes import ENTRY, Place
@@ -40,6 +40,7 @@ from stepsmith.model.steps import (
     ChildStep,
     FailStep,
     ForEachStep,
+    GraphStep,
     ParallelStep,
     RepeatStep,
     SetStep,
@@ -116,6 +117,8 @@ def _verb(context: Context, step: Step, edge: Edge, point: Point) -> Edge:
             return lower_for_each(context, step, edge, point)
         case TryStep():
             return lower_try(context, step, edge, point)
+        case GraphStep():
+            return lower_graph(context, step, edge)
         case _:
             assert_never(step)
 

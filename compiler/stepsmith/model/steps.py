@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
@@ -12,6 +12,14 @@ from stepsmith.model.calls import CallPattern
 from stepsmith.model.policies import Handler, RetryPolicy, Then
 from stepsmith.model.values import ObjectValue, Value
 from stepsmith.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One of a step's `needs`."""
+
+    id: str
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,8 @@ class Common:
     """Its author says that a rollback has nothing to undo of it (`rollback: none`)."""
     output: Value | None = None
     """The `output` modifier, which reshapes the result."""
+    needs: tuple[Need, ...] | None = None
+    """The `needs` modifier as written; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +169,29 @@ class ParallelStep(Common):
 
     branches: tuple[Branch, ...]
     keyed: bool
+    made: bool = False
+    """It is no step of an author's: it holds steps of a graph that run at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphStep(Common):
+    """A list of steps with `needs`; it stands in the place of the list, as its only step.
+
+    `steps` are its steps nested into sequences and made `parallel`s; it has no state of its own.
+    """
+
+    nodes: Block
+    """The steps as written."""
+    waits: Mapping[str, tuple[str, ...]]
+    """By id of a node: the nodes that it needs, by `needs` or by reading them, as far as others do not imply them."""
+    added: tuple[tuple[str, str], ...]
+    """Pairs of nodes of which the second waits for the first without needing it, directly or not."""
+    steps: Block
+
+    @property
+    def last(self) -> Step:
+        """The step whose output is the list's, as in any list: the one that is written last."""
+        return self.nodes[-1]
 
 
 class S3Format(StrEnum):
@@ -221,6 +254,7 @@ Step: TypeAlias = (
     | ParallelStep
     | ForEachStep
     | TryStep
+    | GraphStep
 )
 Block: TypeAlias = tuple[Step, ...]
 Undo: TypeAlias = ActionStep | ChildStep | AwsStep
@@ -235,7 +269,7 @@ def inner_blocks(step: Step) -> tuple[Block, ...]:
             return ()
         case SwitchStep():
             return tuple(case.steps for case in step.cases)
-        case RepeatStep() | ForEachStep():
+        case RepeatStep() | ForEachStep() | GraphStep():
             return (step.steps,)
         case ParallelStep():
             return tuple(branch.steps for branch in step.branches)
@@ -269,3 +303,18 @@ def walk(block: Block) -> Iterator[Step]:
             yield from walk(inner)
         for handler in handlers_of(step):
             yield from walk(handler.steps)
+
+
+def is_written(step: Step) -> bool:
+    """Whether an author wrote it; the others are what became of a list with `needs`."""
+    return not isinstance(step, GraphStep) and not (isinstance(step, ParallelStep) and step.made)
+
+
+def first_written(block: Block) -> Step | None:
+    """A step that runs first when `block` runs."""
+    step = block[0] if block else None
+    if isinstance(step, GraphStep):
+        return first_written(step.steps)
+    if isinstance(step, ParallelStep) and step.made:
+        return first_written(step.branches[0].steps)
+    return step

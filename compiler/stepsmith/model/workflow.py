@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from stepsmith.document import Json
 from stepsmith.model.policies import RetryPolicy, Then
-from stepsmith.model.steps import Block, Step, rolls_back, walk
+from stepsmith.model.steps import Block, Step, is_written, rolls_back, walk
 from stepsmith.model.values import ObjectValue, Value
 from stepsmith.source import Span
 
@@ -86,9 +86,10 @@ class Workflow:
     finally_steps: Block = ()
 
     def every_step(self) -> Iterator[Step]:
-        """The steps in the order written, those of handlers and the undos included."""
+        """The steps that an author wrote, those of handlers and the undos included."""
         for step in (*walk(self.steps), *walk(self.finally_steps)):
-            yield step
+            if is_written(step):
+                yield step
             if step.rollback is not None:
                 yield step.rollback
 

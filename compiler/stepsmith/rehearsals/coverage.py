@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
 from stepsmith.model.policies import Handler
-from stepsmith.model.steps import ActionStep, AwsStep, ChildStep, Step, SwitchStep, TryStep, handlers_of, walk
+from stepsmith.model.steps import (
+    ActionStep,
+    AwsStep,
+    Block,
+    ChildStep,
+    Step,
+    SwitchStep,
+    TryStep,
+    first_written,
+    handlers_of,
+    walk,
+)
 from stepsmith.model.workflow import Workflow
 from stepsmith.rehearsals.model import Verdict
 from stepsmith.source import Span
@@ -126,21 +137,22 @@ def _of_step(step: Step, workflow: Workflow, catalog: ActionCatalog) -> Iterator
     if isinstance(step, SwitchStep):
         for number, case in enumerate(step.cases, 1):
             told = f"case {number} of {name}" if case.condition is not None else f"else of {name}"
-            yield _Possibility(name, case.span, f"{told} was never taken", _starts(case.steps[0].id))
+            yield _Possibility(name, case.span, f"{told} was never taken", _starts(case.steps))
     for handler in handlers_of(step):
         errors = f" for {', '.join(handler.errors)}" if handler.errors else ""
         what = f"the handler of {name}{errors} was never needed"
         yield _Possibility(name, handler.span, what, _handles(handler, step, catalog))
 
 
-def _starts(step: str) -> Callable[[_Seen], bool]:
-    return lambda seen: step in seen.started
+def _starts(block: Block) -> Callable[[_Seen], bool]:
+    first = first_written(block)
+    return lambda seen: first is not None and first.id in seen.started
 
 
 def _handles(handler: Handler, step: Step, catalog: ActionCatalog) -> Callable[[_Seen], bool]:
     """Whether the handler was taken: its first step started, or what it guards failed with one of its errors."""
     if handler.steps:
-        return _starts(handler.steps[0].id)
+        return _starts(handler.steps)
     guarded = [step.id, *(inner.id for inner in walk(step.steps))] if isinstance(step, TryStep) else [step.id]
     names = None
     if handler.errors is not None:

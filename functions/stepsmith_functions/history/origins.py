@@ -159,7 +159,8 @@ def _states_of(machine: Mapping[str, Json], prefix: str) -> Iterator[tuple[str, 
         branches = state.get("Branches")
         for index, branch in enumerate(branches if isinstance(branches, Sequence) else ()):
             if isinstance(branch, Mapping):
-                yield from _states_of(branch, f"{prefix}{name}.{index}.")
+                # A Parallel that a list with `needs` became is no step, and in no path.
+                yield from _states_of(branch, prefix if ".graph" in name else f"{prefix}{name}.{index}.")
 
 
 def _origin_of_state(name: str, state: Mapping[str, Json], prefix: str) -> Origin:

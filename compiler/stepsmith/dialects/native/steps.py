@@ -19,6 +19,7 @@ from stepsmith.model.steps import (
     Branch,
     Case,
     ForEachStep,
+    Need,
     ParallelStep,
     RepeatStep,
     S3Format,
@@ -28,6 +29,7 @@ from stepsmith.model.steps import (
     TryStep,
 )
 from stepsmith.model.values import Literal, Value
+from stepsmith.ordering.graphs import graph_of, is_graph
 from stepsmith.source import Span
 
 MODIFIERS: Final = (
@@ -41,6 +43,7 @@ MODIFIERS: Final = (
     "on_failure",
     "rollback",
     "output",
+    "needs",
 )
 
 
@@ -56,8 +59,11 @@ def read_block(reader: Reader, node: Node, noun: str) -> Block:
     if not node.items:
         reader.diagnostics.error("empty-steps", f"{noun} holds no step", node.span, "write at least one step")
     dashes = node.dashes or tuple(item.span for item in node.items)
-    steps = [_step(reader, item, dash) for item, dash in zip(node.items, dashes, strict=True)]
-    return tuple(step for step in steps if step is not None)
+    read = [_step(reader, item, dash) for item, dash in zip(node.items, dashes, strict=True)]
+    steps = tuple(step for step in read if step is not None)
+    if not is_graph(steps):
+        return steps
+    return (graph_of(steps, reader.reserved.union(reader.ids), reader.diagnostics, whole=len(steps) == len(read)),)
 
 
 def _step(reader: Reader, node: Node, dash: Span) -> Step | None:
@@ -155,7 +161,15 @@ def _common(reader: Reader, node: MappingNode, verb: Entry, dash: Span) -> Commo
         else None,
         **(read_rollback(reader, given["rollback"], step_id) if "rollback" in given else {}),
         "output": reader.value(given["output"].value) if "output" in given else None,
+        "needs": _needs(reader, given["needs"].value) if "needs" in given else None,
     }
+
+
+def _needs(reader: Reader, node: Node) -> tuple[Need, ...] | None:
+    if isinstance(node, MappingNode) or (isinstance(node, ScalarNode) and not isinstance(node.value, str)):
+        reader.wrong_shape(node, "needs", "a list of steps of the same list", "write needs: [fetch, scan]")
+        return None
+    return tuple(Need(name, span) for name, span in reader.texts(node, "needs"))
 
 
 # -- verbs ----------------------------------------------------------------------------------------
