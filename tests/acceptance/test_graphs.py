@@ -62,3 +62,24 @@ def test_a_failure_in_a_graph_is_handled_around_it(desk: Desk) -> None:
     """)
     assert (ran.status, ran.result["output"]) == ("succeeded", "NothingToNote good.graph")
     assert "last" not in ran.paths
+
+
+def test_a_graph_is_undone_latest_first_and_only_where_it_completed(desk: Desk) -> None:
+    step = "action: note, params: {{text: {0}}}, rollback: {{action: note, params: {{text: un-{0}}}}}"
+    ran = desk.run(f"""
+        name: undone
+        on_failure: rollback
+        steps:
+          - {{id: first, {step.format("first")}, needs: []}}
+          - {{id: rest, wait: 5s, needs: [first]}}
+          - {{id: late, {step.format("late")}, needs: [rest]}}
+          - {{id: side, {step.format("side")}, needs: [first]}}
+          - {{id: bad, action: note, params: {{text: ""}}, needs: [late, side]}}
+          - {{id: never, {step.format("never")}, needs: [bad]}}
+    """)
+    assert (ran.status, ran.result["error"]["step"]) == ("rolled_back", "bad")
+    assert [path for path in ran.paths if path.endswith(".rollback")] == [
+        "late.rollback",
+        "side.rollback",
+        "first.rollback",
+    ]
