@@ -152,7 +152,7 @@ class _Rebuilder:
         if visit.exited_at is not None:
             return StepStatus.FAILED if visit.failed or _ran_out(visit, visit.state) else StepStatus.SUCCEEDED
         if visit.aborted_at is not None:
-            return StepStatus.CANCELLED
+            return StepStatus.FAILED if self._failed_its_block(visit) else StepStatus.CANCELLED
         over = visit.scope.is_over
         match self.history.ending:
             case None if not over and visit.kind != "Fail":
@@ -162,6 +162,17 @@ class _Rebuilder:
                 return StepStatus.CANCELLED
             case _:
                 return StepStatus.FAILED if visit.failed else StepStatus.CANCELLED
+
+    def _failed_its_block(self, visit: Visit) -> bool:
+        """Whether its failure is the one that ended the block around it; it is then aborted with its siblings
+        (recorded). A sibling that failed before, and waited for its next try, is not meant."""
+        owner = visit.scope.owner
+        if owner is None or not owner.failed or not visit.failed or visit.failed_at is None:
+            return False
+        failed = [one for one in self.history.visits if one.scope.owner is owner and one.failed]
+        return visit.error == owner.error and all(
+            one is visit or one.failed_at is None or one.failed_at < visit.failed_at for one in failed
+        )
 
     def _output(self, visit: Visit, origin: Origin) -> Json:
         if origin.role == SET or visit.kind in ("Wait", "Choice", "Pass", "Succeed"):

@@ -614,3 +614,18 @@ def test_origins_of_a_definition_alone() -> None:
         "ping": ("step", "checks.0.ping", None),
     }
     assert origins.states["kill"].action == "kill_process"
+
+
+def test_what_failed_a_parallel_has_failed_and_its_siblings_are_cancelled() -> None:
+    script = Script()
+    entered = script.entered("Parallel", "both", 0)
+    started = script.event("ParallelStateStarted", entered)
+    one = script.event("TaskScheduled", script.entered("Task", "one", started))
+    other = script.event("TaskScheduled", script.entered("Task", "other", started))
+    failed = script.event("TaskFailed", one, error="Unreachable", cause="down")
+    aborted = script.event("TaskStateAborted", failed)
+    script.event("TaskStateAborted", other)
+    script.event("ExecutionFailed", script.event("ParallelStateFailed", aborted), error="Unreachable", cause="down")
+    origins = {"one": origin("one"), "other": origin("other"), "both": origin("both", "block")}
+    found = {step.step_id: step.status for step in rebuilt(script, origins)}
+    assert found == {"both": "failed", "one": "failed", "other": "cancelled"}
