@@ -35,9 +35,13 @@ def with_more(more: str) -> str:
 def test_the_handler_gets_params_run_and_step() -> None:
     asl = json.loads(compiled(with_more("")).asl or "")
     payload = asl["States"]["get"]["Arguments"]["Payload"]
-    assert payload["run"] == {"id": "{% $states.context.Execution.Name %}", "workflow": "one", "version": "2.0.1"}
+    assert payload["run"] == {
+        "id": "{% $states.context.Execution.Name %}", "workflow": "one", "version": "2.0.1",
+        "control": {"pausable": True, "parents": "{% [$states.context.Execution.Input.STEPSMITH_PARENTS] %}"},
+    }  # fmt: skip
     assert payload["step"] == {
         "id": "get", "path": "get", "action": "fetch", "line": 6, "attempt": "{% $states.context.State.RetryCount %}",
+        "visit": "{% $states.context.State.EnteredTime & '/' & $string($states.context.Execution.RedriveCount) %}",
     }  # fmt: skip
     made = run(with_more(""), {"url": "u"})
     assert made.params("get") == {"url": "u", "count": 4, "tags": ["a", "u!"]}

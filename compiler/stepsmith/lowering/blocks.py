@@ -188,7 +188,9 @@ def lower_finally(
     outcome = context.names.outcome(name)
     span = step.span if step is not None else block[0].span
     held = jsonata.variable(outcome)
-    failed = raise_error(context, f"{name}.fail" if step is None else f"{name}.unhandled", step, raised_from(outcome))
+    failed = raise_error(
+        context, f"{name}.fail" if step is None else f"{name}.unhandled", step, raised_from(outcome, cancel=True)
+    )
     after = context.fold_to_state(edge, ENTRY)
     rules = [Rule(jsonata.field(jsonata.call("exists", jsonata.steps(held, ["type"])).text), failed)]
     handlers = step.catch if isinstance(step, TryStep) else ()
@@ -218,7 +220,8 @@ def lower_finally(
     with context.outliving(), context.guarded((Guard(None, Edge(own), late, step, block), *context.frame.guards)):
         entry = context.block(block, Edge(exit_name))
     succeeded = Edge(entry.target, (PendingAssign(step, outcome, {}), *entry.pending))
-    return succeeded, Guard(None, entry, outcome, step, body), Finally(entry, outcome, step, body)
+    guard = Guard(None, entry, outcome, step, body, leaving=True)
+    return succeeded, guard, Finally(entry, outcome, step, body)
 
 
 def _stopped(context: Context, name: str, outcome: str) -> tuple[str, dict[str, Json]]:

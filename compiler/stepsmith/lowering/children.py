@@ -7,7 +7,9 @@ from typing import Final
 from stepsmith.analysis.facts import Facet, Point
 from stepsmith.asl.names import machine_id
 from stepsmith.asl.states import Catcher, TaskState
+from stepsmith.document import Json
 from stepsmith.expressions import jsonata
+from stepsmith.lowering.codes import PARENTS
 from stepsmith.lowering.context import Context, or_null
 from stepsmith.lowering.deadlines import limit
 from stepsmith.lowering.edges import Edge
@@ -37,7 +39,7 @@ def lower_child(context: Context, step: ChildStep, edge: Edge, point: Point) -> 
         resource=WAIT if step.waits else START,
         arguments={
             "StateMachineArn": f"${{{machine}}}",
-            "Input": {**given, STARTED_BY: "{% $states.context.Execution.Id %}"},
+            "Input": {**given, STARTED_BY: "{% $states.context.Execution.Id %}", **_parents(context, step)},
         },
         timeout=limit(context, step.timeout),
         retry=retriers(step.retry or context.workflow.retry, context.catalog, transient=False),
@@ -47,6 +49,11 @@ def lower_child(context: Context, step: ChildStep, edge: Edge, point: Point) -> 
         next=done.next,
     )
     return Edge(context.add(state))
+
+
+def _parents(context: Context, step: ChildStep) -> dict[str, Json]:
+    """Which runs the child belongs to: one that is not waited for, or that cleans up, is controlled by itself."""
+    return {PARENTS: context.run_parents(own=True)} if step.waits and step.id not in context.sheltered else {}
 
 
 def _result(step: ChildStep) -> str:
@@ -63,7 +70,9 @@ def _child_failed(context: Context, step: ChildStep, own: tuple[object, ...]) ->
     variable = context.names.error(f"{step.id}.child")
     guards = context.frame.guards
     with context.guarded((*own, *guards)):  # type: ignore[arg-type]
-        name = raise_error(context, f"{step.id}.error", step, raised_from(variable))
+        name = raise_error(
+            context, f"{step.id}.error", step, raised_from(variable, cancel=step.id not in context.sheltered)
+        )
     fields = child_error(step.id)
     shown = {key: value for key, value in fields.items() if key != "cause"}
     record = context.record(step, {Facet.STATUS: "failed", Facet.ERROR: shown})

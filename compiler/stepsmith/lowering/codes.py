@@ -20,6 +20,9 @@ LONGEST_INLINE: Final = 300
 """A value longer than this is not repeated in another expression; it gets a state to be assigned in."""
 
 
+PARENTS: Final = "STEPSMITH_PARENTS"
+"""The key of a child's input under which it learns which runs wait for it: their pause and their cancel are its own."""
+
 UNREPEATABLE: Final = ""
 """In place of a code: there is a value, but it has no spelling at this place."""
 
@@ -158,6 +161,8 @@ class PlaceCodes:
                 return "$states.context.Execution.StartTime"
             case "attempt":
                 return "$states.context.Execution.RedriveCount + 1"
+            case "parents":
+                return f"$states.context.Execution.Input.{PARENTS}"
             case "task_token":
                 return "$states.context.Task.Token"
             case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from stepsmith.analysis.facts import Analysis, Facet, Point
 from stepsmith.analysis.scopes import Codes, build_scope
@@ -21,7 +22,7 @@ from stepsmith.expressions.types import kinds
 from stepsmith.lowering.codes import ENTRY, LONGEST_INLINE, UNREPEATABLE, CannotFold, Captures, Place, PlaceCodes
 from stepsmith.lowering.edges import Edge, End, Folded, Pending, PendingAssign, PendingBlock, PendingSet
 from stepsmith.lowering.names import Chain, Names
-from stepsmith.model.steps import Block, ForEachStep, Step
+from stepsmith.model.steps import Block, ForEachStep, Step, TryStep, walk
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value, templates
 from stepsmith.model.workflow import Workflow
 from stepsmith.services import ServiceCatalog
@@ -55,6 +56,8 @@ class Guard:
     """What is kept beside the error."""
     is_default: bool = False
     """It is the workflow's own `on_failure`, which a step's own beats."""
+    leaving: bool = False
+    """Whether a cancelled run passes it on its way out: a `finally`, a rollback. Other handlers never see a cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,23 @@ class Context:
     def run(self, member: str) -> str:
         """What is known of the run, as JSONata that reads the same everywhere in this map of states."""
         return self.codes(ENTRY).run(member)
+
+    def run_parents(self, *, own: bool = False) -> Json:
+        """The ids of the runs that wait for this one, the nearest first, as a field; with `own` this run's before
+        them."""
+        codes = self.codes(ENTRY)
+        # JSONata puts the members of a list, or nothing, into the list that is being made.
+        runs = [codes.run(member) for member in (("id", "parents") if own else ("parents",))]
+        return jsonata.field(jsonata.array([jsonata.verbatim(code) for code in runs]).text)
+
+    @cached_property
+    def sheltered(self) -> frozenset[str]:
+        """The steps that run even if the run is cancelled: those of `finally` blocks, whatever they stand in, and
+        undos."""
+        blocks = [self.workflow.finally_steps]
+        blocks += [step.finally_steps for step in self.workflow.every_step() if isinstance(step, TryStep)]
+        undos = [step.rollback.id for step in self.workflow.undoable if step.rollback is not None]
+        return frozenset((*undos, *(inner.id for block in blocks for inner in walk(block))))
 
     def _checked(
         self, template: Template, point: Point, place: Place, extra: Mapping[str, Binding], *, condition: bool

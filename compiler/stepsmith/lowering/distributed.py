@@ -95,6 +95,7 @@ def _captured(context: Context, name: str) -> Json:
         "id": jsonata.field(f"{execution}.Name"),
         "started_at": jsonata.field(f"{execution}.StartTime"),
         "attempt": jsonata.field(f"{execution}.RedriveCount + 1"),
+        "parents": context.run_parents(),
     }
 
 

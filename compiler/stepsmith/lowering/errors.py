@@ -23,8 +23,25 @@ TRANSIENT: Final = (
 
 TRANSIENT_RETRIER: Final = Retrier(TRANSIENT, interval=2, max_attempts=6, backoff=2.0)
 
-NO_RETRY_OF_SUCCESS: Final = Retrier(("States.DataLimitExceeded",), interval=1, max_attempts=0, backoff=1.0)
-"""States.TaskFailed would match a result that is too large, when the action has already succeeded."""
+CANCELLED: Final = "RunCancelled"
+PAUSED: Final = "RunPaused"
+STILL_RUNNING: Final = "StillRunning"
+EFFECT_UNKNOWN: Final = "EffectUnknown"
+CONTROL: Final = (CANCELLED, PAUSED)
+"""What a handler answers when the run is not to go on. They are no failures of a step: nobody handles them."""
+
+NEVER_AGAIN: Final = Retrier(
+    ("States.DataLimitExceeded", CANCELLED, EFFECT_UNKNOWN), interval=1, max_attempts=0, backoff=1.0
+)
+"""What States.TaskFailed would match besides failures that may pass: a result that is too large, when the action has
+already succeeded, and refusals that stand."""
+
+WHILE_PAUSED: Final = Retrier((PAUSED,), interval=300, max_attempts=99_999_999, backoff=1.0)
+"""A paused run asks again every five minutes. The number is the most that Step Functions takes (ASL, "Retrier")."""
+
+WHILE_STILL_RUNNING: Final = Retrier((STILL_RUNNING,), interval=5, max_attempts=8, backoff=2.0)
+"""Of an action that must not be repeated, while an earlier call may still be at work: in all 1,275 seconds, longer than
+a function may run (900, Lambda quotas)."""
 
 EVERY_FAILURE: Final = ("States.TaskFailed", "States.Timeout", "States.HeartbeatTimeout")
 """Every error of an attempt, but not those of expressions: retrying those would run an action again that succeeded."""
@@ -34,10 +51,15 @@ def retriers(policy: RetryPolicy | None, catalog: ActionCatalog, *, transient: b
     """The Retry of a Task. Lambda's transient errors come first: of several retriers only the first match counts."""
     found = [TRANSIENT_RETRIER] if transient and (policy is None or policy.transient) else []
     for rule in policy.rules if policy else ():
-        if rule.on is None:
-            found.append(NO_RETRY_OF_SUCCESS)
+        if rule.on is None or "States.TaskFailed" in rule.on:
+            found.append(NEVER_AGAIN)
         found.append(_retrier(rule, catalog))
     return tuple(found)
+
+
+def control_retriers(*, pausable: bool, repeatable: bool) -> tuple[Retrier, ...]:
+    """What stands before the other retriers of a Task that calls an action."""
+    return (*((WHILE_PAUSED,) if pausable else ()), *(() if repeatable else (WHILE_STILL_RUNNING,)))
 
 
 def _retrier(rule: RetryRule, catalog: ActionCatalog) -> Retrier:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from stepsmith.analysis.facts import Facet
+from stepsmith.asl.names import LONGEST_STATE
 from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, PassState, Retrier, Role, Rule, Way
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
@@ -14,11 +15,16 @@ from stepsmith.lowering.codes import ENTRY, Place
 from stepsmith.lowering.context import Context, Guard, LoweringError
 from stepsmith.lowering.deadlines import TIMEOUT, TIMEOUTS, caught_fields, late_cause, late_message, passed
 from stepsmith.lowering.edges import Edge, Folded, PendingSet
-from stepsmith.lowering.errors import expand
+from stepsmith.lowering.errors import CANCELLED, expand
+from stepsmith.lowering.names import LOOP
 from stepsmith.model.policies import Handler, Then
 from stepsmith.model.steps import (
+    ActionStep,
     Block,
+    ChildStep,
+    ForEachStep,
     GraphStep,
+    ParallelStep,
     Step,
     TryStep,
     handlers_of,
@@ -50,15 +56,17 @@ class Raised:
     known: str | None = None
     loses_inner: bool = True
     """Nothing is known any more of the steps inside the one that it is raised for."""
+    cancel: bool = False
+    """Whether it may be the cancel of the run, which only a `finally` and the like takes."""
 
     def fields(self) -> dict[str, Json]:
         return {"type": self.type, "message": self.message, "step": self.step, "cause": self.cause}
 
 
-def raised_from(variable: str) -> Raised:
+def raised_from(variable: str, *, cancel: bool = False) -> Raised:
     """The error that a variable holds, to be raised again."""
     parts = [jsonata.field(jsonata.path(f"${variable}", name)) for name in ("type", "message", "cause", "step")]
-    return Raised(parts[0], parts[1], parts[2], parts[3])
+    return Raised(parts[0], parts[1], parts[2], parts[3], cancel=cancel)
 
 
 def lower_handlers(
@@ -198,10 +206,13 @@ class Catching:
 
 
 def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
-    """The step's own handlers, then those of the blocks around it."""
+    """The step's own handlers, then those of the blocks around it; before them, the way of a cancel past them."""
     says_fail = step.on_failure == ()
-    guards = tuple(guard for guard in (*own, *context.frame.guards) if not (guard.is_default and says_fail))
+    around = (*own, *context.frame.guards)
+    guards = tuple(guard for guard in around if not (guard.is_default and says_fail))
     found: list[tuple[Catcher, Folded]] = []
+    if _may_be_cancelled(context, step) and _hides_a_cancel(around, step):
+        found.append(_cancelled(context, step, around))
     for guard in guards:
         found.append(_catcher(context, step, guard))
         if guard.errors is None:
@@ -244,8 +255,49 @@ def _timeouts(
     return (Catcher(TIMEOUTS, name, {**context.entry_assign(step.id), **record, variable: fields}, output={}),), ()
 
 
-def _catcher(context: Context, step: Step, guard: Guard) -> tuple[Catcher, Folded]:
-    raised = caught_fields(context, step, late=bool(_taken_by(guard.errors)))
+def _may_be_cancelled(context: Context, step: Step) -> bool:
+    """Whether the state of `step` itself can fail with a cancel: that of a child shows as States.TaskFailed, those of
+    distributed items as too many failures."""
+    if step.id in context.sheltered:
+        return False
+    if isinstance(step, ForEachStep) and step.distributed:
+        return False
+    if isinstance(step, ParallelStep | ForEachStep):
+        return any(isinstance(inner, ActionStep | ChildStep) for inner in inside(step))
+    return isinstance(step, ActionStep)
+
+
+def _hides_a_cancel(guards: Iterable[Guard], step: Step | None = None) -> bool:
+    """Whether a handler that is not for a cancel would match one before a `finally` does, or `step` passes by the
+    rollback, as only its own failures do."""
+    for guard in guards:
+        if guard.leaving:
+            return guard.is_default and step is not None and step.on_failure == ()
+        if guard.errors is None or {EVERYTHING, TASK_FAILED}.intersection(guard.errors):
+            return True
+    return False
+
+
+def _cancelled(context: Context, step: Step, guards: Iterable[Guard]) -> tuple[Catcher, Folded]:
+    """The Catch of a cancel: the innermost `finally` around, else the end of this map of states."""
+    leaving = next((guard for guard in guards if guard.leaving), None)
+    if leaving is not None:
+        return _catcher(context, step, leaving, (CANCELLED,))
+    chain = context.frame.chain
+    name = f"{chain[-1].removesuffix(LOOP) if chain else 'workflow'}.cancelled"
+    if len(name) > LONGEST_STATE:
+        name = f"{step.id}.cancelled"
+    if name not in context.frame.states:
+        span = context.workflow.span
+        cause = "{% $states.input.Cause %}"
+        context.add(FailState(name=name, origin=Origin(Role.RAISE, span), error=CANCELLED, cause=cause))
+    return Catcher((CANCELLED,), name), Folded(name, {})
+
+
+def _catcher(
+    context: Context, step: Step, guard: Guard, taken: tuple[str, ...] | None = None
+) -> tuple[Catcher, Folded]:
+    raised = caught_fields(context, step, late=taken is None and bool(_taken_by(guard.errors)))
     fields = {name: value for name, value in raised.items() if name != "cause"}
     owner = guard.owner.id if guard.owner else ""
     change = _change(context, step, guard, fields, inside(step))
@@ -260,7 +312,7 @@ def _catcher(context: Context, step: Step, guard: Guard) -> tuple[Catcher, Folde
     }
     if guard.variable is not None:
         assign[guard.variable] = {**raised, **guard.marks}
-    errors = (EVERYTHING,) if guard.errors is None else guard.errors
+    errors = taken or ((EVERYTHING,) if guard.errors is None else guard.errors)
     return Catcher(errors, must_go(folded), assign, output={}), folded
 
 
@@ -318,11 +370,18 @@ def raise_error(context: Context, name: str, step: Step | None, raised: Raised) 
         if step is not None and name == step.id:
             origin = Origin(Role.STEP, span, step.id, step.description)
         return context.add(FailState(name=name, origin=origin, error=_text(raised.type), cause=_text(raised.cause)))
-    if candidates[0][0] is None:
+    past = raised.cancel and raised.known is None and _hides_a_cancel(guard for _, guard in candidates)
+    if candidates[0][0] is None and not past:
         assign, target = _to_guard(context, candidates[0][1], step, raised)
         return context.add(PassState(name=name, origin=origin, assign=assign, output={}, next=target))
     rules: list[Rule] = []
     otherwise: tuple[dict[str, Json], str] | None = None
+    onward: tuple[dict[str, Json], str] | None = None
+    if past:
+        leaving = next((guard for guard in context.frame.guards if guard.leaving), None)
+        onward = _to_guard(context, leaving, step, raised) if leaving else _raising_on(context, name, origin, raised)
+        cancelled = jsonata.comparison("=", jsonata.verbatim(_code(raised.type)), jsonata.constant(CANCELLED))
+        rules.append(Rule(jsonata.field(cancelled.text), onward[1], onward[0]))
     for errors, guard in candidates:
         assign, target = _to_guard(context, guard, step, raised)
         if errors is None:
@@ -335,12 +394,17 @@ def raise_error(context: Context, name: str, step: Step | None, raised: Raised) 
                 tested = jsonata.chain("or", [tested, other])
             rules.append(Rule(jsonata.field(tested.text), target, assign))
     if otherwise is None:
-        last = FailState(name=f"{name}.raise", origin=origin, error=_text(raised.type), cause=_text(raised.cause))
-        otherwise = {}, context.add(last)
+        otherwise = onward or _raising_on(context, name, origin, raised)
     state = ChoiceState(
         name=name, origin=origin, rules=tuple(rules), default=otherwise[1], assign=otherwise[0], output={}
     )
     return context.add(state)
+
+
+def _raising_on(context: Context, name: str, origin: Origin, raised: Raised) -> tuple[dict[str, Json], str]:
+    """The end of this map of states with the error."""
+    last = FailState(name=f"{name}.raise", origin=origin, error=_text(raised.type), cause=_text(raised.cause))
+    return {}, context.add(last)
 
 
 def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[str, ...] | None, Guard]]:

@@ -12,7 +12,7 @@ from stepsmith.asl.states import ChoiceState, FailState, Origin, Role, Rule
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata, regexes
 from stepsmith.expressions.jsonata import Code
-from stepsmith.lowering.codes import Place
+from stepsmith.lowering.codes import PARENTS, Place
 from stepsmith.lowering.context import Context
 from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.names import INPUT
@@ -89,7 +89,7 @@ def _filled(declared: tuple[InputProperty, ...]) -> Code:
 
 
 def _obeys(declared: tuple[InputProperty, ...]) -> Code:
-    tests = [_is_type(GIVEN, "object"), _no_other_keys(GIVEN, [*(item.name for item in declared), STARTED_BY])]
+    tests = [_is_type(GIVEN, "object"), _no_other_keys(GIVEN, [*(item.name for item in declared), STARTED_BY, PARENTS])]
     tests += [_property_obeys(item) for item in declared]
     return jsonata.chain("and", tests)
 

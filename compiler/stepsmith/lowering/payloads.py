@@ -12,8 +12,11 @@ from stepsmith.lowering.codes import Place
 from stepsmith.lowering.context import Context
 from stepsmith.lowering.params import lower_params
 from stepsmith.model.steps import ActionStep, Step
+from stepsmith.model.workflow import WorkflowType
 
 RETRY_COUNT = "{% $states.context.State.RetryCount %}"
+VISIT = "{% $states.context.State.EnteredTime & '/' & $string($states.context.Execution.RedriveCount) %}"
+"""Names one visit of a state: the same for its retries, another one in a block that is tried again and in a redrive."""
 
 
 def payload(
@@ -30,6 +33,8 @@ def payload(
     run: dict[str, Json] = {"id": context.run_id(), "workflow": context.workflow.name}
     if context.workflow.version is not None:
         run["version"] = jsonata.literal(context.workflow.version)
+    if step.id not in context.sheltered:
+        run["control"] = {"pausable": pausable(context), "parents": context.run_parents()}
     params = lower_params(context, step.params, point, entry)
     return {
         "params": params.values,
@@ -41,9 +46,15 @@ def payload(
             "action": step.action,
             "line": step.span.start.line,
             "attempt": RETRY_COUNT,
+            "visit": VISIT,
             **(more or {}),
         },
     }
+
+
+def pausable(context: Context) -> bool:
+    """An express run ends within five minutes, which is what a pause would wait for."""
+    return context.workflow.type is not WorkflowType.EXPRESS
 
 
 def step_path(context: Context, step: Step, entry: Place) -> Json:

@@ -27,12 +27,12 @@ from stepsmith.lowering.codes import ENTRY, Place
 from stepsmith.lowering.context import Context, LoweringError, without_output
 from stepsmith.lowering.deadlines import limits, wait_seconds, wait_until
 from stepsmith.lowering.edges import Edge, PendingSet
-from stepsmith.lowering.errors import retriers
+from stepsmith.lowering.errors import control_retriers, retriers
 from stepsmith.lowering.failing import Raised, in_time, inside, must_go, raise_error
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.handing import handed_over
 from stepsmith.lowering.loops import lower_for_each, lower_parallel
-from stepsmith.lowering.payloads import payload
+from stepsmith.lowering.payloads import pausable, payload
 from stepsmith.model.steps import (
     ActionStep,
     AwsStep,
@@ -150,7 +150,10 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         },
         timeout=timeout,
         heartbeat=heartbeat,
-        retry=retriers(step.retry or context.workflow.retry, context.catalog),
+        retry=(
+            *control_retriers(pausable=pausable(context), repeatable=signature.repeatable),
+            *retriers(step.retry or context.workflow.retry, context.catalog),
+        ),
         catch=done.catch,
         assign=done.assign,
         output=done.output,

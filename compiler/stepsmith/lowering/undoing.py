@@ -34,7 +34,7 @@ from stepsmith.lowering.codes import ENTRY
 from stepsmith.lowering.context import Context, Guard, LoweringError, Reading, in_order
 from stepsmith.lowering.deadlines import is_late
 from stepsmith.lowering.edges import Edge
-from stepsmith.lowering.errors import EVERY_FAILURE, TRANSIENT_RETRIER, retriers
+from stepsmith.lowering.errors import EVERY_FAILURE, TRANSIENT_RETRIER, control_retriers, retriers
 from stepsmith.lowering.failing import EVERYTHING, ROLLBACK, Raised, raise_error
 from stepsmith.lowering.handing import HandedCodes, output_binding, paths_of_output
 from stepsmith.lowering.input import STARTED_BY
@@ -60,7 +60,7 @@ LONGEST_MESSAGE: Final = 12_000
 def lower_rollback(context: Context) -> Guard:
     """The section, and the guard that leads into it. What follows it are the guards around."""
     held = context.names.rollback("error")
-    guard = Guard(None, Edge(ROLLBACK), held, None, context.workflow.steps, is_default=True)
+    guard = Guard(None, Edge(ROLLBACK), held, None, context.workflow.steps, is_default=True, leaving=True)
     if not context.workflow.undoable:
         raise_error(context, ROLLBACK, None, _ending(context, held, nothing=True))
         return guard
@@ -238,14 +238,23 @@ def _undo(context: Context, step: Step, entry: str, failed: str, run: _Run) -> s
             resource=resource,
             arguments=arguments,
             timeout=undo.timeout,
-            retry=retriers(
-                undo.retry or context.workflow.retry, context.catalog, transient=isinstance(undo, ActionStep)
+            retry=(
+                *_while_still_running(context, undo),
+                *retriers(
+                    undo.retry or context.workflow.retry, context.catalog, transient=isinstance(undo, ActionStep)
+                ),
             ),
             catch=(Catcher((EVERYTHING,), NEXT, gone, output={}),),
             output={},
             next=NEXT,
         )
     )
+
+
+def _while_still_running(context: Context, undo: Undo) -> tuple[Retrier, ...]:
+    """An undo is not paused; one that must not be repeated is waited for, as any such action."""
+    signature = context.catalog.get(undo.action) if isinstance(undo, ActionStep) else None
+    return control_retriers(pausable=False, repeatable=signature is None or signature.repeatable)
 
 
 def _call(context: Context, undo: Undo, point: Point, entry: str) -> tuple[str, Json]:
