@@ -68,7 +68,9 @@ def test_a_pause_takes_five_minutes_for_each_try_whatever_the_retry_says() -> No
     ],
 )
 def test_no_handler_and_no_retry_takes_a_cancel(modifiers: str) -> None:
-    made = run(f"name: w\nsteps:\n  - {{id: a, action: ping, {modifiers}}}\n  - {{id: z, action: ping}}", None, {"a": CANCEL})
+    made = run(
+        f"name: w\nsteps:\n  - {{id: a, action: ping, {modifiers}}}\n  - {{id: z, action: ping}}", None, {"a": CANCEL}
+    )
     assert cancelled(made)
     assert made.steps == ["a"]
     assert "wrong host" in (made.execution.cause or "")
@@ -157,7 +159,11 @@ def _numbered(body: Any, count: list[int], ends: list[str]) -> Any:
 def test_whatever_stands_around_a_step_its_cancel_reaches_the_end(body: Any) -> None:
     ends: list[str] = []
     step = _numbered(body, [0], ends)
-    workflow = {"name": "w", "steps": [step, {"id": "after", "action": "ping"}], "finally": [{"id": "last", "action": "ping"}]}
+    workflow = {
+        "name": "w",
+        "steps": [step, {"id": "after", "action": "ping"}],
+        "finally": [{"id": "last", "action": "ping"}],
+    }
     made = run(json.dumps(workflow), outcomes={"work": CANCEL})
     assert cancelled(made)
     assert [path.rpartition(".")[2] for path in made.steps] == ["work", *ends, "last"]

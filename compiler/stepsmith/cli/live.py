@@ -51,6 +51,12 @@ class LiveTree:
             self._console.out.write(f"\x1b[{self._drawn}A\x1b[J")
             self._drawn = 0
 
+    def say(self, text: str) -> None:
+        """A line among the steps, which are drawn anew below it."""
+        self.clear()
+        self._console.print(text)
+        self._console.out.flush()
+
     def finish(self, steps: list[Result]) -> None:
         """Draws the steps for the last time."""
         self.clear()
@@ -81,6 +87,11 @@ class PlainLines:
             self._console.print(line)
         self._console.out.flush()
         self._told = max(self._told, len(steps))
+
+    def say(self, text: str) -> None:
+        """A line among the steps."""
+        self._console.print(text)
+        self._console.out.flush()
 
     def finish(self, steps: list[Result]) -> None:
         self._tell(steps)

@@ -21,6 +21,8 @@ _MARKS: Final = {
     "cancelled": ("failed", "yellow"),
     "running": ("running", "cyan"),
     "pending": ("waiting", "dim"),
+    "paused": ("waiting", "yellow"),
+    "cancelling": ("waiting", "yellow"),
     "waiting": ("waiting", "cyan"),
     "rolled_back": ("retried", "yellow"),
     "rollback_failed": ("failed", "red"),

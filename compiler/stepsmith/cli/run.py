@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from stepsmith.local.mocks import Mocks
     from stepsmith.local.runner import RunReport
     from stepsmith.pipeline import Compilation
+    from stepsmith_functions.runtime.control import Control
 
 EXAMPLE: Final = """
     stepsmith run critical-threat-response -p file_path=samples/bad.bin
@@ -77,12 +79,23 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     view = None if arguments.json else (LiveTree if console.live else PlainLines)(console)
     if view is not None:
         console.print(" ".join(filter(None, (console.style(program.name, "bold"), program.version))))
+    run_id = str(uuid.uuid4())
+    say = console.note if view is None else view.say
+
+    def held(control: Control | None) -> None:
+        if control is None:
+            say(console.style("the run goes on", "dim"))
+        else:
+            say(console.style(f"{control.sentence()}: stepsmith resume {run_id[:8]} lets it go on", "yellow"))
+
     evaluations: list[Evaluation] = []
     options = RunOptions(
         mocks=mocks,
         real_time=arguments.real_time,
         working_folder=Path.cwd(),
         progress=view,
+        held=held,
+        run_id=run_id,
         trace=evaluations.append if arguments.trace else None,
     )
     try:

@@ -8,7 +8,7 @@ from typing import Final
 
 from stepsmith.cli.console import Console, duration
 from stepsmith.cli.failures import CommandError, Exit
-from stepsmith.cli.history import open_history, unavailable
+from stepsmith.cli.history import add_place, histories, unavailable
 from stepsmith.cli.outcome import coloured, mark
 from stepsmith.durations import DurationError, parse_duration
 from stepsmith_functions.history.records import RunStatus, RunSummary
@@ -29,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="WHEN", help="only runs started since then: 30m, 2h, 1d, or 2026-05-04")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default: 20)")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    add_place(parser)
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
@@ -41,7 +42,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         since=since(arguments.since, now) if arguments.since else None,
     )
     try:
-        page = open_history().runs(query, limit=arguments.limit)
+        page = histories(arguments).store.runs(query, limit=arguments.limit)
     except HistoryError as error:
         raise unavailable(error) from error
     if arguments.json:

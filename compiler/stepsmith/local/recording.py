@@ -16,7 +16,17 @@ from stepsmith.engine import Clock, TaskCall, TaskFailed, TaskOutcome, TaskSucce
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.values import Json, StoredValue
-from stepsmith_functions.runtime.recording import RecordedStep, RunReader, StepEnd, StepRecorder, StepStart
+from stepsmith_functions.runtime.control import ControlReader
+from stepsmith_functions.runtime.recording import (
+    Begun,
+    Earlier,
+    EarlierStatus,
+    RecordedStep,
+    RunReader,
+    StepEnd,
+    StepRecorder,
+    StepStart,
+)
 from stepsmith_functions.runtime.recording import StepError as ToldError
 from stepsmith_functions.runtime.settings import Settings
 
@@ -53,6 +63,13 @@ class MemoryHistory:
 
     def __init__(self) -> None:
         self._steps: dict[str, dict[str, StepRecord]] = {}
+        self._begun: dict[tuple[str, str], StepStart] = {}
+        """The starts of actions that must not be repeated, by run and path."""
+        self.controls: ControlReader | None = None
+        """Who knows whether a run is paused or cancelled; None where nobody could have ordered it."""
+
+    def control(self, settings: Settings) -> ControlReader | None:  # noqa: ARG002
+        return self.controls
 
     def recorder(self, settings: Settings) -> StepRecorder | None:  # noqa: ARG002 - the same for every setting
         return self
@@ -74,15 +91,21 @@ class MemoryHistory:
     def load(self, value: StoredValue) -> Json:
         raise HistoryError(f"nothing is kept apart in a local run: {value.uri}")
 
-    def started(self, step: StepStart) -> None:
+    def started(self, step: StepStart) -> Begun | Earlier:
         known = self._steps.get(step.run_id, {}).get(step.path)
+        if step.once:
+            earlier = self._earlier(step, known)
+            if earlier is not None:
+                return earlier
+            self._begun[step.run_id, step.path] = step
+        attempts = known.attempts + 1 if known else 1
         self._keep(
             StepRecord(
                 run_id=step.run_id,
                 step_id=step.step_id,
                 path=step.path,
                 status=StepStatus.RUNNING,
-                attempts=step.attempt + 1,
+                attempts=attempts,
                 line=step.line,
                 action=step.action,
                 params=step.params,
@@ -93,6 +116,23 @@ class MemoryHistory:
                 sequence=known.sequence if known else len(self._steps.get(step.run_id, {})),
             )
         )
+        return Begun(attempts)
+
+    def _earlier(self, step: StepStart, known: StepRecord | None) -> Earlier | None:
+        """The call of the same visit that is in the way of `step`, as `DynamoStepRecorder` finds it."""
+        begun = self._begun.get((step.run_id, step.path))
+        if begun is None or known is None or begun.visit != step.visit:
+            return None
+        error = ToldError(known.error.type, known.error.message) if known.error else None
+        match known.status:
+            case StepStatus.SUCCEEDED:
+                output = cast("JsonValue", known.output)
+                return Earlier(status=EarlierStatus.SUCCEEDED, attempt=begun.attempt, output=output)
+            case StepStatus.FAILED:
+                told = Earlier(status=EarlierStatus.FAILED, attempt=begun.attempt, error=error)
+                return None if begun.attempt < step.attempt else told
+            case _:
+                return Earlier(status=EarlierStatus.RUNNING, attempt=begun.attempt, until=begun.until)
 
     def ended(self, step: StepEnd) -> None:
         known = self._steps.get(step.run_id, {}).get(step.path)

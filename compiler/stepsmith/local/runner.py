@@ -7,7 +7,9 @@ the template names do the steps, and the record is read out of the execution's o
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
 from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome
 from stepsmith.local.aws import LocalAws
+from stepsmith.local.control import LocalControl
 from stepsmith.local.machines import create_machines, functions_of
 from stepsmith.local.mocks import Mocks, mocked_outcome
 from stepsmith.local.program import Program
@@ -31,8 +34,11 @@ from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord
 from stepsmith_functions.history.result import located, run_result, with_children
 from stepsmith_functions.history.store import HistoryError
+from stepsmith_functions.runtime.control import Control
 
 NOTHING_ANSWERS: Final = "NothingAnswers"
+_KEPT_EVERY: Final = 1.0
+"""Seconds between two looks at a run's steps that other processes may take, while it is under way."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class RunOptions:
     trace: Callable[[Evaluation], None] | None = None
     started_at: datetime | None = None
     """The virtual time of the start; the present if left out."""
+    held: Callable[[Control | None], None] | None = None
+    """Told when the run begins to wait because it was paused, and, with None, when it goes on."""
     keep: bool = True
     """Whether the run goes into the local history, and the objects of its buckets outlive it."""
 
@@ -120,7 +128,9 @@ def run_workflow(
     functions = functions_of(template, project, catalog)
     mocks = _MockedSteps(options.mocks, program)
     folder = options.working_folder or project.root
-    watcher = _Watcher(program, options.progress)
+    store = _Store(LocalRunStore(project.history) if options.keep else None)
+    watcher = _Watcher(program, options.progress, store)
+    control = _control_of(project, options, watcher)
     with LocalAws(
         template,
         functions,
@@ -135,11 +145,11 @@ def run_workflow(
         machine = create_machines(program, aws, functions)
         run_id = options.run_id or aws.new_id()
         execution = aws.start_execution(machine, json.dumps(data), run_id)
-        store = _Store(LocalRunStore(project.history) if options.keep else None)
         store.keep(_record(program, execution, data), ())
-        _drive(aws, execution)
+        aws.history.controls = aws.tasks.control = control
+        _drive(aws, execution, control)
         steps = merged(rebuilt(program, execution), aws.history.steps(run_id))
-        run = _record(program, execution, data, steps)
+        run = _record(program, execution, data, steps, store.order_for(run_id))
         children = _keep_children(program, execution, aws, store, steps)
         if program.undoes_itself and execution.status in (Status.ABORTED, Status.TIMED_OUT):
             store.keep(run, steps)
@@ -150,34 +160,55 @@ def run_workflow(
         return RunReport(run, tuple(steps), execution.failure, "".join(aws.tasks.logs), store.problem, kept, children)
 
 
-def _drive(aws: LocalAws, execution: Execution) -> None:
+def _control_of(project: Project, options: RunOptions, watcher: _Watcher) -> LocalControl | None:
+    """Who heeds orders to the run; None where it is not kept and so cannot be found."""
+
+    def held(control: Control | None) -> None:
+        watcher.keep()
+        if options.held is not None:
+            options.held(control)
+
+    return LocalControl(LocalRunStore(project.history), project.history, held) if options.keep else None
+
+
+def _drive(aws: LocalAws, execution: Execution, control: LocalControl | None) -> None:
     try:
-        aws.engine.run(until=execution)
-        if execution.running:
-            aws.engine.stop(execution, NOTHING_ANSWERS, "the run waits for an answer that nothing here gives")
-        # Runs that it started without waiting for them go on by themselves; here, before the process ends.
-        for child in execution.children:
-            aws.engine.run(until=child)
+        with control.watching(execution.name) if control else nullcontext():
+            aws.engine.run(until=execution)
+            if execution.running:
+                aws.engine.stop(execution, NOTHING_ANSWERS, "the run waits for an answer that nothing here gives")
+            # Runs that it started without waiting for them go on by themselves; here, before the process ends.
+            for child in execution.children:
+                aws.engine.run(until=child)
     except KeyboardInterrupt:
-        aws.engine.stop(execution, "Cancelled", "stopped from the keyboard")
+        stopped = control.stopped_by if control else None
+        aws.engine.stop(execution, "Cancelled", stopped.sentence() if stopped else "stopped from the keyboard")
 
 
 class _Watcher:
-    """Turns the engine's events into progress of the one run that is watched."""
+    """Turns the engine's events into progress of the one run that is watched, and keeps it for other processes."""
 
-    def __init__(self, program: Program, tell: Callable[[Progress], None] | None) -> None:
+    def __init__(self, program: Program, tell: Callable[[Progress], None] | None, store: _Store) -> None:
         self._program = program
         self._tell = tell
+        self._store = store
+        self._next = time.monotonic() + _KEPT_EVERY
         self._progress: Progress | None = None
         self._watched: Execution | None = None
 
     def __call__(self, execution: Execution, event: Event) -> None:  # noqa: ARG002
-        if self._tell is None:
-            return
         if self._watched is None:
             self._watched, self._progress = execution, Progress(self._program, execution)
-        if execution is self._watched and self._progress is not None:
+        if self._tell is not None and execution is self._watched and self._progress is not None:
             self._tell(self._progress)
+        if time.monotonic() >= self._next:
+            self.keep()
+
+    def keep(self) -> None:
+        """Keeps the steps as they stand, so that `stepsmith show` in another process shows them."""
+        if self._progress is not None and self._watched is not None and self._watched.running:
+            self._store.keep_steps(self._progress.steps())
+        self._next = time.monotonic() + _KEPT_EVERY
 
 
 class _MockedSteps:
@@ -214,11 +245,24 @@ class _Store:
         self.problem: str | None = None
 
     def keep(self, run: RunRecord, steps: Sequence[StepRecord]) -> None:
+        self._try(lambda store: store.put_run(run))
+        self.keep_steps(steps)
+
+    def keep_steps(self, steps: Sequence[StepRecord]) -> None:
+        if steps:
+            self._try(lambda store: store.put_steps(steps))
+
+    def order_for(self, run_id: str) -> Control | None:
+        """What was ordered of a run."""
+        found: list[Control | None] = []
+        self._try(lambda store: found.append(store.run(run_id).control))
+        return found[0] if found else None
+
+    def _try(self, use: Callable[[LocalRunStore], object]) -> None:
         if self._store is None:
             return
         try:
-            self._store.put_run(run)
-            self._store.put_steps(steps)
+            use(self._store)
         except HistoryError as error:
             self.problem = str(error)
 
@@ -249,10 +293,17 @@ def _keep_children(
     return found
 
 
-def _record(program: Program, execution: Execution, data: Json, steps: Sequence[StepRecord] = ()) -> RunRecord:
+def _record(
+    program: Program,
+    execution: Execution,
+    data: Json,
+    steps: Sequence[StepRecord] = (),
+    control: Control | None = None,
+) -> RunRecord:
     status, told = run_ending(execution.status.value, execution.error, execution.cause)
     if execution.error == NOTHING_ANSWERS:
         status = RunStatus.FAILED
+    status = status.after(control) if status is RunStatus.FAILED else status
     return RunRecord(
         run_id=execution.name,
         workflow=program.name,

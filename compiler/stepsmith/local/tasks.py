@@ -27,6 +27,8 @@ from stepsmith.local.functions import FunctionUnknownError, LocalFunctions
 from stepsmith.local.handlers import Answer
 from stepsmith.local.recording import HandlerClock, MemoryHistory
 from stepsmith.local.services import Integration, ServiceError, Services, compact, integration_of
+from stepsmith_functions.history.ending import CANCELLED
+from stepsmith_functions.runtime.control import Control as Order
 
 _SLACK: Final = 0.001
 """Seconds past a timeout at which an answer that comes too late would come."""
@@ -37,6 +39,14 @@ class MockSource(Protocol):
 
     def answer(self, call: TaskCall) -> TaskOutcome | None:
         """None: nothing is mocked here."""
+        ...
+
+
+class Control(Protocol):
+    """What was ordered of a run from outside."""
+
+    def wait(self, payload: Value) -> Order | None:
+        """Waits while the run of a handler's event is paused; the order to end it, if there is one."""
         ...
 
 
@@ -63,6 +73,8 @@ class LocalTasks:
     """Set before the first task."""
     history: MemoryHistory | None = field(default=None, repr=False)
     """What handlers tell of their steps; of a mocked step it is told here."""
+    control: Control | None = field(default=None, init=False)
+    """None where nobody can order anything."""
     current: Execution | None = field(default=None, init=False)
     """The execution whose task is being done: the parent of what it starts."""
     logs: list[str] = field(default_factory=list, init=False, repr=False)
@@ -71,9 +83,14 @@ class LocalTasks:
     def __call__(self, call: TaskCall) -> TaskOutcome:
         outer, self.current = self.current, call.execution
         try:
+            ended = self.control.wait(_payload(call)) if self.control else None
             mocked = self.mocks.answer(call) if self.mocks else None
             if mocked is None:
                 return self._done(call)
+            if ended is not None:
+                # What the handler would answer.
+                fault = {"errorMessage": f"the run was {ended.sentence()}", "errorType": CANCELLED}
+                return TaskFailed(CANCELLED, compact(fault))
             if self.history is not None:
                 self.history.mocked(call, mocked, self.clock.now())
             return mocked
@@ -165,6 +182,13 @@ class LocalTasks:
 
         executions.when_ended(arn, ended)
         return TaskWaiting(submitted, cancel=lambda: executions.stop_by_arn(arn))
+
+
+def _payload(call: TaskCall) -> Value:
+    """The event that a task calls a handler with; null for any other task."""
+    integration = integration_of(call.resource) if call.purpose is Purpose.TASK else None
+    invokes = integration is not None and integration.service == "lambda" and not integration.sdk
+    return call.arguments.get("Payload") if invokes and isinstance(call.arguments, Mapping) else None
 
 
 def _of_service(work: Callable[[], Json]) -> TaskOutcome:

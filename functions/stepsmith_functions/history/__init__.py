@@ -1,10 +1,10 @@
 """The history of runs: what was run, which steps it took, how each ended.
 
 `records` and `store` say what a record and a store are; `dynamodb` and `local` keep records. `steps` writes what
-handlers tell and `reader` gives it back to actions; `runs`, in the Lambda of `recorder`, writes what Step Functions
-tells. `events`, `reading`, `visits`, `origins`, `rebuild` and `ending` read a run
-out of its execution's own history; `result` shows it.
-This file imports nothing else until it is asked, so that a command or a handler pays only for what it uses.
+handlers tell, `reader` gives it back to actions and `controls` what a person ordered; `runs`, in the Lambda of
+`recorder`, writes what Step Functions tells. `events`, `reading`, `visits`, `origins`, `rebuild` and `ending` read a
+run out of its execution's own history; `result` shows it. This file imports nothing else until it is asked, so that a
+command or a handler pays only for what it uses.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stepsmith_functions.history.controls import DynamoControls
     from stepsmith_functions.history.ledger import ToldSteps
     from stepsmith_functions.history.reader import HistoryReader
     from stepsmith_functions.history.steps import DynamoStepRecorder
@@ -25,6 +26,13 @@ def recorder_for_steps() -> DynamoStepRecorder:
     from stepsmith_functions.history.deployment import step_recorder
 
     return step_recorder()
+
+
+def controls_for_steps() -> DynamoControls:
+    """What a handler asks whether its run is paused or cancelled, on the deployment's table."""
+    from stepsmith_functions.history.deployment import step_controls
+
+    return step_controls()
 
 
 def reader_for_steps() -> HistoryReader:

@@ -20,6 +20,7 @@ from stepsmith_functions.history.steps import DynamoStepRecorder
 from stepsmith_functions.runtime import clients
 
 if TYPE_CHECKING:  # most handlers write a step and read nothing
+    from stepsmith_functions.history.controls import DynamoControls
     from stepsmith_functions.history.dynamodb import DynamoRunStore
     from stepsmith_functions.history.ledger import ToldSteps
     from stepsmith_functions.history.reader import HistoryReader
@@ -61,6 +62,14 @@ def step_recorder(environment: Mapping[str, str] = os.environ) -> DynamoStepReco
         keep_days=keep_days(environment),
         backoff=_PATIENCE_OF_A_STEP,
     )
+
+
+def step_controls(environment: Mapping[str, str] = os.environ) -> DynamoControls:
+    """What handlers ask whether their run goes on. Raises KeyError when the table is not named."""
+    from stepsmith_functions.history.controls import DynamoControls
+
+    client = clients.of_process().get("dynamodb")
+    return DynamoControls(client, environment["HISTORY_TABLE"], backoff=_PATIENCE_OF_A_STEP)
 
 
 def history_reader(environment: Mapping[str, str] = os.environ) -> HistoryReader:

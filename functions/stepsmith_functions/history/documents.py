@@ -17,6 +17,7 @@ from stepsmith_functions.history.records import (
     StepStatus,
 )
 from stepsmith_functions.history.values import Json, Recorded, StoredValue, from_stamp, stored_value, to_stamp
+from stepsmith_functions.runtime.control import Control, Order
 
 
 def run_to_json(run: RunRecord) -> dict[str, Json]:
@@ -35,13 +36,14 @@ def run_to_json(run: RunRecord) -> dict[str, Json]:
         "parent_run_id": run.parent_run_id,
         "redrive_count": run.redrive_count,
         "complete": run.complete,
+        "control": control_to_json(run.control) if run.control else None,
     }
 
 
 def run_from_json(value: Json) -> RunRecord:
     """The run that `run_to_json` wrote. Raises ValueError for anything else."""
     document = _mapping(value)
-    error = document.get("error")
+    error, control = document.get("error"), document.get("control")
     started_at = _moment(document, "started_at")
     if started_at is None:
         raise ValueError("a run of the history without a start")
@@ -60,7 +62,20 @@ def run_from_json(value: Json) -> RunRecord:
         parent_run_id=_maybe_text(document, "parent_run_id"),
         redrive_count=_maybe_number(document, "redrive_count") or 0,
         complete=document.get("complete") is True,
+        control=control_from_json(control) if isinstance(control, Mapping) else None,
     )
+
+
+def control_to_json(control: Control) -> dict[str, Json]:
+    return {"order": control.order.value, "by": control.by, "at": to_stamp(control.at), "why": control.why}
+
+
+def control_from_json(value: Mapping[str, Json]) -> Control:
+    """The order that `control_to_json` wrote. Raises ValueError for anything else."""
+    at = _moment(value, "at")
+    if at is None:
+        raise ValueError("an order of the history without its time")
+    return Control(Order(_text(value, "order")), _text(value, "by"), at, _maybe_text(value, "why") or "")
 
 
 def step_to_json(step: StepRecord) -> dict[str, Json]:

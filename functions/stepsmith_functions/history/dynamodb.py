@@ -20,6 +20,7 @@ from stepsmith_functions.history.items import (
     Attribute,
     Item,
     ItemWriter,
+    control_attribute,
     index_hash,
     run_from_item,
     run_key,
@@ -44,6 +45,7 @@ from stepsmith_functions.history.store import (
 )
 from stepsmith_functions.history.updates import DynamoClient, Update
 from stepsmith_functions.history.values import Json, StoredValue, ValueStore, from_text, to_stamp
+from stepsmith_functions.runtime.control import Control
 
 _BATCH: Final = 25
 """Items in a BatchWriteItem (documented)."""
@@ -92,11 +94,21 @@ class DynamoRunStore:
         return self._update(update, run_key(run.run_id))
 
     def move_run(self, run_id: str, expected: Collection[RunStatus], status: RunStatus) -> bool:
+        return self._move(run_id, expected, status, Update())
+
+    def order(self, run_id: str, control: Control | None, expected: Collection[RunStatus], status: RunStatus) -> bool:
+        update = Update()
+        if control is None:
+            update.remove("control")
+        else:
+            update.set("control", control_attribute(control))
+        return self._move(run_id, expected, status, update)
+
+    def _move(self, run_id: str, expected: Collection[RunStatus], status: RunStatus, update: Update) -> bool:
         if status.is_final or any(before.is_final for before in expected):
             raise ValueError("the end of a run comes from its execution, by put_run")
         if not expected:
             return False
-        update = Update()
         update.set("status", {"S": status.value})
         name = update.name("status")
         wanted = ", ".join(update.value({"S": before.value}) for before in sorted(expected))

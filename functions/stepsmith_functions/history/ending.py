@@ -31,6 +31,8 @@ _ENDINGS: Final = {
     "TimedOut": "TIMED_OUT",
     "Aborted": "ABORTED",
 }
+CANCELLED: Final = "RunCancelled"
+"""What handlers answer in a run that was cancelled; it is the error that such a run ends with."""
 _OURS: Final = frozenset({RunStatus.ROLLED_BACK, RunStatus.ROLLBACK_FAILED, RunStatus.TIMED_OUT, RunStatus.CANCELLED})
 
 
@@ -47,6 +49,8 @@ def run_ending(status: str, error: str | None = None, cause: str | None = None) 
     told = _told(cause) if found is RunStatus.FAILED else {}
     if found is RunStatus.FAILED and (ours := told.get("status")) in _OURS:
         found = RunStatus(str(ours))
+    if error == CANCELLED and found in (RunStatus.FAILED, RunStatus.ROLLED_BACK):
+        found = RunStatus.CANCELLED  # its rollback, if there was one, is on record with its steps
     if found is RunStatus.TIMED_OUT and not error:
         error, cause = "States.Timeout", cause or "The run took longer than its timeout allows."
     if not error and not cause and found is RunStatus.CANCELLED:

@@ -14,6 +14,8 @@ Event: TypeAlias = Mapping[str, object]
 
 SCHEDULED: Final = ("TaskScheduled", "LambdaFunctionScheduled", "ActivityScheduled")
 SUCCEEDED: Final = ("TaskSucceeded", "LambdaFunctionSucceeded", "ActivitySucceeded")
+NOT_BEGUN: Final = ("RunPaused", "StillRunning")
+"""What a handler answers that did not let its action begin; the machine asks again."""
 FAILED: Final = frozenset(
     {f"Task{end}" for end in ("Failed", "TimedOut", "StartFailed", "SubmitFailed")}
     | {f"LambdaFunction{end}" for end in ("Failed", "TimedOut", "StartFailed", "ScheduleFailed")}

@@ -22,7 +22,9 @@ Values and errors are JSON texts. A value longer than `values.INLINE_LIMIT` is k
 stands in `<name>_at`. `expires_at` (epoch seconds) is the TTL attribute: set when a run ends and when a
 step is written, never on a run that is under way. So `HISTORY_DAYS` has to be longer than the longest run.
 
-`progress` and `complete` of a run are what its conditional updates look at (`records.RunRecord.progress`).
+`progress` and `complete` of a run are what its conditional updates look at (`records.RunRecord.progress`), `visit`,
+`attempt` and `until` of a step what the start of an action does that must not be repeated (`steps`). `control` of a run
+is the order that handlers read.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from stepsmith_functions.history.documents import run_error, step_error
+from stepsmith_functions.history.documents import control_from_json, control_to_json, run_error, step_error
 from stepsmith_functions.history.records import (
     RunRecord,
     RunStatus,
@@ -51,6 +53,7 @@ from stepsmith_functions.history.values import (
     to_stamp,
     to_text,
 )
+from stepsmith_functions.runtime.control import Control
 
 Attribute: TypeAlias = Mapping[str, object]
 """A value as the low-level API writes it: `{"S": "text"}`."""
@@ -164,6 +167,8 @@ class ItemWriter:
             **self.value(run.run_id, "output", run.output),
             **_texts(version=run.version, execution_arn=run.execution_arn, parent_run_id=run.parent_run_id),
         }
+        if run.control:
+            item["control"] = control_attribute(run.control)
         if run.error:
             item["error"] = {"S": to_text(run.error.to_json())}
             item["error_type"] = {"S": run.error.type}
@@ -223,7 +228,25 @@ def run_from_item(item: Item) -> RunRecord:
         parent_run_id=_maybe_text(item, "parent_run_id"),
         redrive_count=_maybe_number(item, "redrive_count") or 0,
         complete=item.get("complete", {}).get("BOOL") is True,
+        control=control_of_item(item),
     )
+
+
+def control_attribute(control: Control) -> Attribute:
+    """An order as it lies on its run."""
+    return {"S": to_text(control_to_json(control))}
+
+
+def control_of_item(item: Item) -> Control | None:
+    """The order that stands for the run of `item`."""
+    document = _object(item, "control")
+    return control_from_json(document) if document else None
+
+
+def begun_from_item(item: Item) -> tuple[str, int, str, datetime | None]:
+    """Of a step: the visit and the attempt that began last, its status, and when it is over at the latest."""
+    visit, status = _maybe_text(item, "visit") or "", _maybe_text(item, "status") or ""
+    return visit, _maybe_number(item, "attempt") or 0, status, _maybe_time(item, "until")
 
 
 def summary_from_item(item: Item) -> RunSummary:

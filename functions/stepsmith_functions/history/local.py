@@ -28,6 +28,7 @@ from stepsmith_functions.history.store import (
     question_of,
 )
 from stepsmith_functions.history.values import Json, StoredValue, from_stamp, from_text, to_stamp, to_text
+from stepsmith_functions.runtime.control import Control
 
 _BUSY_MS: Final = 10_000
 _SCHEMA_VERSION: Final = 1
@@ -129,6 +130,7 @@ class LocalRunStore:
                     input=kept.input if run.input is None else run.input,
                     execution_arn=run.execution_arn or kept.execution_arn,
                     parent_run_id=run.parent_run_id or kept.parent_run_id,
+                    control=run.control or kept.control,
                 )
             _write_run(connection, run)
             if kept is None:
@@ -151,6 +153,16 @@ class LocalRunStore:
             if kept is None or kept.status not in expected:
                 return False
             _write_run(connection, replace(kept, status=status))
+            return True
+
+    def order(self, run_id: str, control: Control | None, expected: Collection[RunStatus], status: RunStatus) -> bool:
+        if status.is_final or any(before.is_final for before in expected):
+            raise ValueError("the end of a run comes from its execution, by put_run")
+        with self._writing() as connection:
+            kept = _read_run(connection, run_id)
+            if kept is None or kept.status not in expected:
+                return False
+            _write_run(connection, replace(kept, status=status, control=control))
             return True
 
     def put_steps(self, steps: Iterable[StepRecord]) -> None:

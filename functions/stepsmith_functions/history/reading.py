@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from stepsmith_functions.history.events import (
     FAILED,
+    NOT_BEGUN,
     SCHEDULED,
     SUCCEEDED,
     Event,
@@ -123,6 +124,7 @@ class _Reader:
             if not visit.attempt_open:  # it could not even be scheduled
                 visit.begin_attempt()
             error = details.get("error") or ("States.Timeout" if kind.endswith("TimedOut") else None)
+            visit.refused += error in NOT_BEGUN
             visit.fail(at, as_error(error, details.get("cause")))
         return _Place(visit.scope, visit)
 

@@ -127,18 +127,21 @@ class _Rebuilder:
     # -- steps with a state of their own --------------------------------------------------------------
 
     def _record(self, visit: Visit, origin: Origin) -> StepRecord:
-        status = self._status(visit)
+        status, error = (
+            self._status(visit),
+            (_error(visit) or _late_error(visit)) if visit.failed or _ran_out(visit, visit.state) else None,
+        )
         return StepRecord(
             run_id=self.run_id,
             step_id=origin.step or "",
             path=self.paths[visit.id],
             status=status,
-            attempts=max(1, visit.attempts),
+            attempts=max(1, visit.attempts - visit.refused),
             line=origin.line,
             action=origin.action,
             params=_params(visit),
             output=self._output(visit, origin) if status is StepStatus.SUCCEEDED else None,
-            error=(_error(visit) or _late_error(visit)) if status is StepStatus.FAILED else None,
+            error=error if status is StepStatus.FAILED or _failure(error) is StepStatus.CANCELLED else None,
             started_at=visit.entered_at,
             ended_at=(visit.ended_at or self.history.ended_at) if status.is_final else None,
             sequence=visit.id * _PER_EVENT,
@@ -150,18 +153,21 @@ class _Rebuilder:
 
     def _status(self, visit: Visit) -> StepStatus:
         if visit.exited_at is not None:
-            return StepStatus.FAILED if visit.failed or _ran_out(visit, visit.state) else StepStatus.SUCCEEDED
+            if visit.failed or _ran_out(visit, visit.state):
+                return _failure(_error(visit))
+            return StepStatus.SUCCEEDED
         if visit.aborted_at is not None:
             return StepStatus.FAILED if self._failed_its_block(visit) else StepStatus.CANCELLED
         over = visit.scope.is_over
         match self.history.ending:
             case None if not over and visit.kind != "Fail":
                 waits = visit.kind == "Wait" or visit.resource.endswith(".waitForTaskToken")
-                return StepStatus.WAITING if waits else StepStatus.RUNNING
+                held = visit.failed and visit.error is not None and visit.error.type == "RunPaused"
+                return StepStatus.WAITING if waits or held else StepStatus.RUNNING
             case "Aborted" | "TimedOut" if not over:  # it was stopped, perhaps before a retry
                 return StepStatus.CANCELLED
             case _:
-                return StepStatus.FAILED if visit.failed else StepStatus.CANCELLED
+                return _failure(_error(visit)) if visit.failed else StepStatus.CANCELLED
 
     def _failed_its_block(self, visit: Visit) -> bool:
         """Whether its failure is the one that ended the block around it; it is then aborted with its siblings
@@ -280,14 +286,15 @@ class _Rebuilder:
     def _block_ending(self, step: str, parts: Sequence[_Found], last: _Found) -> tuple[StepStatus, StepError | None]:
         if any(not each.record.status.is_final for each in parts):
             return StepStatus.RUNNING, None
-        failed = [each.record for each in parts if each.record.status is StepStatus.FAILED]
+        failed = [each.record for each in parts if each.record.status is StepStatus.FAILED or each.record.error]
         if _ran_out(last.visit, last.visit.state, step):
             return StepStatus.FAILED, StepError(*RAN_OUT)
         following = last.visit.next
         onward = self.origins.of(following.state) if following else None
         if onward and onward.role == RAISE:
             error = next((record.error for record in failed if record.step_id == onward.step), None)
-            return StepStatus.FAILED, error or (failed[-1].error if failed else None)
+            error = error or (failed[-1].error if failed else None)
+            return _failure(error), error
         if last.visit.exited_at is not None:  # its failure was caught, and the block went on
             return StepStatus.SUCCEEDED, None
         status = last.record.status
@@ -382,6 +389,11 @@ def _answer(visit: Visit) -> Json:
         return {"run_id": arn.rpartition(":")[2]} if isinstance(arn, str) else visit.result
     payload = _member(visit.result, "Payload")
     return visit.result if payload is None else payload
+
+
+def _failure(error: StepError | None) -> StepStatus:
+    """How a step stands that failed: one that the run's cancel kept from beginning is cancelled."""
+    return StepStatus.CANCELLED if error is not None and error.type == "RunCancelled" else StepStatus.FAILED
 
 
 def _error(visit: Visit) -> StepError | None:

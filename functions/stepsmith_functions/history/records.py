@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from stepsmith_functions.history.values import Json, Recorded
+from stepsmith_functions.runtime.control import Control, Order
 
 
 class RunStatus(StrEnum):
@@ -33,6 +34,16 @@ class RunStatus(StrEnum):
     @property
     def is_final(self) -> bool:
         return self in _FINAL_RUN
+
+    def after(self, control: Control | None) -> RunStatus:
+        """How a run with this status stands under an order: one that is asked to end and then fails was cancelled."""
+        match self, control:
+            case RunStatus.RUNNING | RunStatus.FAILED, Control(order=Order.CANCEL | Order.STOP):
+                return RunStatus.CANCELLING if self is RunStatus.RUNNING else RunStatus.CANCELLED
+            case RunStatus.RUNNING, Control(order=Order.PAUSE):
+                return RunStatus.PAUSED
+            case _:
+                return self
 
 
 class StepStatus(StrEnum):
@@ -115,6 +126,8 @@ class RunRecord:
     redrive_count: int = 0
     complete: bool = False
     """Whether the steps were compared with the execution's own history after the end."""
+    control: Control | None = None
+    """What a person has ordered of it, and nobody has lifted."""
 
     @property
     def progress(self) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, ParamSpec, TypeVar
 
@@ -35,7 +35,14 @@ _CONDITION: Final = "ConditionalCheckFailedException"
 
 
 class ConditionFailedError(HistoryError):
-    """The item was not as a conditional write wanted it; the stores turn this into their answer."""
+    """The item was not as a conditional write wanted it; the stores turn this into their answer.
+
+    `item` is how it was, for a write that asked for it.
+    """
+
+    def __init__(self, message: str, item: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.item = item
 
 
 class ServiceRefusedError(HistoryUnavailableError):
@@ -77,7 +84,7 @@ class Backoff:
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code", "")
                 if code == _CONDITION:
-                    raise ConditionFailedError(str(error)) from error
+                    raise ConditionFailedError(str(error), error.response.get("Item")) from error
                 if code not in _TRY_AGAIN:
                     message = error.response.get("Error", {}).get("Message", str(error))
                     raise ServiceRefusedError(code, message) from error

@@ -139,6 +139,7 @@ class Recorder:
         if history is None:
             change = self._described(change, known)
         status, failure = run_ending(change.status, change.error, change.cause)
+        status = status.after(known.control if known else None)
         run = replace(
             _run(change, status),
             version=version_in(history) if history else None,

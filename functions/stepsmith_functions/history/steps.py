@@ -5,16 +5,34 @@ Each attempt makes two writes, both to the one item of its step. An attempt is k
 was lost is complete in itself, and the end of an attempt that Step Functions gave up (a timeout) cannot
 overwrite the attempt that followed. A step that is visited again under its path (a redrive, a retried
 block) goes on counting attempts.
+
+An action that must not be repeated begins by the same write, under a condition: no call of the same visit of the
+state may have begun, but for an attempt that has told of its failure. What is in the way comes back with the refusal.
 """
 
 from __future__ import annotations
 
-from stepsmith_functions.history.items import TTL_ATTRIBUTE, Attribute, ItemWriter, step_key
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from stepsmith_functions.history.items import (
+    TTL_ATTRIBUTE,
+    Attribute,
+    Item,
+    ItemWriter,
+    begun_from_item,
+    step_from_item,
+    step_key,
+)
 from stepsmith_functions.history.records import StepStatus
 from stepsmith_functions.history.retrying import Backoff, ConditionFailedError
-from stepsmith_functions.history.updates import DynamoClient, Update
-from stepsmith_functions.history.values import ValueStore, to_stamp, to_text
-from stepsmith_functions.runtime.recording import StepEnd, StepStart
+from stepsmith_functions.history.store import HistoryError
+from stepsmith_functions.history.updates import Answer, DynamoClient, Update
+from stepsmith_functions.history.values import StoredValue, ValueStore, from_text, to_stamp, to_text
+from stepsmith_functions.runtime.recording import Begun, Earlier, EarlierStatus, StepEnd, StepError, StepStart
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 _VALUE_ATTRIBUTES = ("params", "params_at", "output", "output_at", "handed", "handed_at")
 
@@ -33,11 +51,14 @@ class DynamoStepRecorder:
     ) -> None:
         self._client = client
         self._table = table
+        self._values = values
         self._writer = ItemWriter(values.save, keep_days=keep_days)
         self._backoff = backoff or Backoff()
 
-    def started(self, step: StepStart) -> None:
-        """Writes that an attempt is running. Raises HistoryError when the table cannot be written."""
+    def started(self, step: StepStart) -> Begun | Earlier | None:
+        """Writes that an attempt is running, unless it may run but once and another is in its way, which is then the
+        answer. Raises HistoryError when the table cannot be written.
+        """
         update = Update()
         self._set_identity(update, step)
         self._count_attempt(update, step)
@@ -46,9 +67,60 @@ class DynamoStepRecorder:
         self._set_values(update, self._given(step))
         for name in ("error", "ended_at", "settled"):
             update.remove(name)
-        begun, moment = update.name("attempt_started"), update.value({"S": to_stamp(step.started_at)})
-        update.require(f"attribute_not_exists({begun}) OR {begun} < {moment}")
-        self._write(update, step)
+        update.answer_with(new=True, refused=step.once)
+        if step.once:
+            self._require_first(update, step)
+        else:
+            begun, moment = update.name("attempt_started"), update.value({"S": to_stamp(step.started_at)})
+            update.require(f"attribute_not_exists({begun}) OR {begun} < {moment}")
+        try:
+            answer = self._backoff.call(
+                self._client.update_item, **update.arguments(self._table, step_key(step.run_id, step.path))
+            )
+        except ConditionFailedError as refusal:
+            return self._earlier(refusal.item, step) if step.once else None
+        return _begun(answer)
+
+    @staticmethod
+    def _require_first(update: Update, step: StepStart) -> None:
+        """Another visit, or a retry after an attempt that told of its failure: nothing else may begin."""
+        visit, attempt = step.visit or "", {"N": str(step.attempt)}
+        named, number, status = update.name("visit"), update.name("attempt"), update.name("status")
+        this, now, failed = update.value({"S": visit}), update.value(attempt), update.value({"S": "failed"})
+        update.require(
+            f"attribute_not_exists({named}) OR {named} < {this} "
+            f"OR ({named} = {this} AND {status} = {failed} AND {number} < {now})"
+        )
+        update.set("visit", {"S": visit})
+        update.set("attempt", attempt)
+        if step.until is not None:
+            update.set("until", {"S": to_stamp(step.until)})
+
+    def _earlier(self, item: Mapping[str, object] | None, step: StepStart) -> Earlier:
+        """The call that is in the way, as the table has it."""
+        kept: Item = cast("Item", item or {})
+        visit, attempt, status, until = begun_from_item(kept)
+        if visit != step.visit:
+            return Earlier(status=EarlierStatus.PASSED_OVER, attempt=attempt)
+        match status:
+            case StepStatus.SUCCEEDED:
+                return self._succeeded(kept, attempt)
+            case StepStatus.FAILED:
+                error = step_from_item(kept).error
+                told = StepError(error.type, error.message) if error else None
+                return Earlier(status=EarlierStatus.FAILED, attempt=attempt, error=told)
+            case StepStatus.RUNNING if attempt <= step.attempt:
+                return Earlier(status=EarlierStatus.RUNNING, attempt=attempt, until=until)
+            case _:
+                return Earlier(status=EarlierStatus.PASSED_OVER, attempt=attempt)
+
+    def _succeeded(self, item: Item, attempt: int) -> Earlier:
+        output = step_from_item(item).output
+        try:
+            value = from_text(self._values.load(output)) if isinstance(output, StoredValue) else output
+        except HistoryError:
+            return Earlier(status=EarlierStatus.SUCCEEDED, attempt=attempt, readable=False)
+        return Earlier(status=EarlierStatus.SUCCEEDED, attempt=attempt, output=cast("JsonValue", value))
 
     def ended(self, step: StepEnd) -> None:
         """Writes how an attempt ended. Raises HistoryError when the table cannot be written."""
@@ -113,7 +185,8 @@ class DynamoStepRecorder:
     def _count_attempt(update: Update, step: StepStart | StepEnd) -> None:
         started, attempts = update.name("started_at"), update.name("attempts")
         moment = update.value({"S": to_stamp(step.started_at)})
-        before, one = update.value({"N": str(step.attempt)}), update.value({"N": "1"})
+        # The machine's own number counts also what did not begin: it asks again while a run is paused.
+        before, one = update.value({"N": "0"}), update.value({"N": "1"})
         update.set_expression("started_at", f"if_not_exists({started}, {moment})")
         update.set_expression("attempts", f"if_not_exists({attempts}, {before}) + {one}")
         update.set("attempt_started", {"S": to_stamp(step.started_at)})
@@ -134,3 +207,11 @@ class DynamoStepRecorder:
         except ConditionFailedError:
             return False
         return True
+
+
+def _begun(answer: Answer) -> Begun | None:
+    """How often the step has begun, as the write left it."""
+    attributes = answer.get("Attributes")
+    attempts = attributes.get("attempts") if isinstance(attributes, Mapping) else None
+    number = attempts.get("N") if isinstance(attempts, Mapping) else None
+    return Begun(int(number)) if isinstance(number, str) else None

@@ -15,6 +15,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from stepsmith_functions.history.records import RunRecord, RunStatus, RunSummary, StepRecord
 from stepsmith_functions.history.values import Json, StoredValue, from_text, to_text
+from stepsmith_functions.runtime.control import Control
 
 T = TypeVar("T")
 
@@ -88,6 +89,10 @@ class RunStore(Protocol):
 
         For what happens between start and end: pause, approval, cancelling. Neither side may be final.
         """
+        ...
+
+    def order(self, run_id: str, control: Control | None, expected: Collection[RunStatus], status: RunStatus) -> bool:
+        """As `move_run`, and put `control` on the run in place of what stood there; None lifts it."""
         ...
 
     def put_steps(self, steps: Iterable[StepRecord]) -> None:

@@ -28,6 +28,7 @@ class Update:
         self._set: list[str] = []
         self._remove: list[str] = []
         self._conditions: list[str] = []
+        self._more: dict[str, object] = {}
 
     def name(self, attribute: str) -> str:
         return self._names.setdefault(attribute, f"#n{len(self._names)}")
@@ -51,6 +52,13 @@ class Update:
         """All conditions must hold; each is made of what `name` and `value` returned."""
         self._conditions.append(f"({condition})")
 
+    def answer_with(self, *, new: bool = False, refused: bool = False) -> None:
+        """Has the write answer with the attributes as it set them, and with the item that its condition refused."""
+        if new:
+            self._more["ReturnValues"] = "UPDATED_NEW"
+        if refused:
+            self._more["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+
     def arguments(self, table: str, key: Mapping[str, Attribute]) -> dict[str, object]:
         parts = [f"SET {', '.join(self._set)}"] if self._set else []
         if self._remove:
@@ -61,6 +69,7 @@ class Update:
             "UpdateExpression": " ".join(parts),
             "ExpressionAttributeNames": {placeholder: name for name, placeholder in self._names.items()},
             "ExpressionAttributeValues": self._values,
+            **self._more,
         }
         if self._conditions:
             arguments["ConditionExpression"] = " AND ".join(self._conditions)

@@ -46,6 +46,8 @@ class Visit:
     exited_at: datetime | None = None
     exited_id: int | None = None
     attempts: int = 0
+    refused: int = 0
+    """Attempts whose handler did not let the action begin: the run was paused, or another call was at work."""
     attempt_open: bool = False
     answered: bool = False
     """The attempt succeeded; what may still fail is the state's Assign or Output."""

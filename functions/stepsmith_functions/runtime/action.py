@@ -45,9 +45,10 @@ class Action(Generic[P, R]):
         """Runs the action on the event that the machine sends; returns the result model as plain JSON.
 
         `event` is `{"params": {...}, "run": {"id", "workflow", "version"?}, "step": {"id", "path",
-        "attempt", "line"}, "secrets": [...]?}`; without run and step nothing is recorded. Raises the
-        action's errors under their own names, InvalidParams for params that do not fit, AwsRefused and
-        AwsUnavailable for AWS's own.
+        "attempt", "visit"?, "line"}, "secrets": [...]?}`; without run and step nothing is recorded.
+        `run.control` is `{"pausable", "parents"}` where the step heeds a pause and a cancel. Raises what the gate
+        raises in place of the action (see `gate`), the action's errors under their own names, InvalidParams for
+        params that do not fit, AwsRefused and AwsUnavailable for AWS's own.
         """
 
         def run(params: JsonValue, given: ActionContext) -> Result:
@@ -59,6 +60,7 @@ class Action(Generic[P, R]):
             event,
             request_id=context.aws_request_id,
             remaining_ms=context.get_remaining_time_in_millis,
+            repeatable=self.contract.repeatable,
         )
 
     def describe(self) -> dict[str, JsonValue]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from stepsmith_functions.runtime.errors import ALWAYS_POSSIBLE, ActionError, summary_of
+from stepsmith_functions.runtime.errors import ALWAYS_POSSIBLE, ActionError, EffectUnknown, summary_of
 
 Effect: TypeAlias = Literal["read", "write", "destructive"]
 
@@ -72,7 +72,8 @@ class Contract:
 
     def describe(self) -> dict[str, JsonValue]:
         """The contract as plain JSON."""
-        errors = [*self.errors, *(error for error in ALWAYS_POSSIBLE if error not in self.errors)]
+        possible = ALWAYS_POSSIBLE if self.repeatable else (*ALWAYS_POSSIBLE, EffectUnknown)
+        errors = [*self.errors, *(error for error in possible if error not in self.errors)]
         return {
             "name": self.name,
             "summary": self.summary,

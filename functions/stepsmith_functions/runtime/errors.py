@@ -46,6 +46,25 @@ class AwsUnavailable(TransientError):
     """An AWS service was throttling, unreachable or failing."""
 
 
+class EffectUnknown(PermanentError):
+    """An earlier call of the step never told how it ended; the action must not be repeated."""
+
+
+class RunPaused(ActionError):
+    """The run is paused: the machine asks again. No handler and no retry of a workflow sees it."""
+
+
+class RunCancelled(ActionError):
+    """The run is cancelled: it passes every handler on its way to `finally`. No retry of a workflow sees it."""
+
+
+class StillRunning(ActionError):
+    """An earlier call of the step may still be at work: the machine asks again."""
+
+
+OF_THE_GATE: tuple[type[ActionError], ...] = (RunPaused, RunCancelled, StillRunning, EffectUnknown)
+"""What is raised in place of an action that has not run (`gate`)."""
+
 ALWAYS_POSSIBLE: tuple[type[ActionError], ...] = (InvalidParams, AwsRefused, AwsUnavailable)
 """What the runtime itself may raise around any action."""
 

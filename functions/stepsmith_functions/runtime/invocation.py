@@ -11,21 +11,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from stepsmith_functions.runtime import clients, large, log, secrets
+from stepsmith_functions.runtime import clients, gate, large, log, secrets
 from stepsmith_functions.runtime.context import ActionContext, Clock, Ids, RandomIds, SystemClock
+from stepsmith_functions.runtime.control import ControlReader
 from stepsmith_functions.runtime.errors import (
+    OF_THE_GATE,
     ActionError,
     AwsRefused,
     AwsUnavailable,
     InvalidParams,
     InvalidResult,
 )
-from stepsmith_functions.runtime.recording import RunReader, StepEnd, StepError, StepRecorder, StepStart
+from stepsmith_functions.runtime.recording import Begun, Earlier, RunReader, StepEnd, StepError, StepRecorder, StepStart
 from stepsmith_functions.runtime.secrets import AwsSecrets, SecretStore
 from stepsmith_functions.runtime.settings import Settings
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from stepsmith_functions.history.values import Json, StoredValue
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 THROTTLED = frozenset(
     {
@@ -61,6 +64,8 @@ class HistoryAccess(Protocol):
 
     def reader(self, settings: Settings) -> RunReader | None: ...
 
+    def control(self, settings: Settings) -> ControlReader | None: ...
+
     def ledger(self, settings: Settings) -> LedgerSource | None: ...
 
 
@@ -78,6 +83,8 @@ class TableHistory:
     def __init__(self) -> None:
         self._recorders: dict[str, StepRecorder] = {}
         self._readers: dict[str, RunReader] = {}
+        self._controls: dict[str, ControlReader] = {}
+        clients.on_reset(self._controls.clear)
         clients.on_reset(self._recorders.clear)
         clients.on_reset(self._readers.clear)
 
@@ -107,6 +114,16 @@ class TableHistory:
         from stepsmith_functions import history
 
         return history.ledger_for_rollback()
+
+    def control(self, settings: Settings) -> ControlReader | None:
+        table = settings.history_table
+        if table is None:
+            return None
+        if table not in self._controls:
+            from stepsmith_functions import history
+
+            self._controls[table] = history.controls_for_steps()
+        return self._controls[table]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +173,19 @@ class _Call:
     line: int | None
     handed: JsonValue
     undoes: str | None
+    visit: str | None
+    controlled: bool
+    pausable: bool
+    parents: tuple[str, ...]
+
+    def boundary(self) -> gate.Boundary:
+        return gate.Boundary(
+            run_id=self.run_id,
+            controlled=self.controlled,
+            pausable=self.pausable,
+            parents=self.parents,
+            attempt=self.attempt,
+        )
 
 
 def parsed(model: type[M], params: JsonValue) -> M:
@@ -175,20 +205,39 @@ def handle(
     *,
     request_id: str,
     remaining_ms: Callable[[], int],
+    repeatable: bool = True,
 ) -> JsonValue:
-    """Runs `run` on the event's params and returns its result as plain JSON (see `Action.handler`)."""
+    """Runs `run` on the event's params and returns its result as plain JSON (see `Action.handler`), unless the gate
+    answers in its place."""
     host = _host.get()
     settings = Settings.from_environment(host.environment)
     call = _read(event)
     keys = {"action": action, "run_id": call.run_id, "step": call.path, "attempt": call.attempt}
     with secrets.hiding(), log.keyed(function_request_id=request_id, **keys):
         store = host.secrets or AwsSecrets(host.clients)
+        record = _Record(action, call, host, settings)
+        lease = timedelta(milliseconds=remaining_ms())
+        keepers = gate.Keepers(
+            control=lambda: host.history.control(settings),
+            begin=lambda: record.started(once=not repeatable, lease=lease),
+            now=host.clock.now,
+            logger=log.logger,
+        )
+        try:
+            answer = gate.ask(call.boundary(), keepers)
+        except OF_THE_GATE as refusal:
+            refused = {"error": type(refusal).__name__, "reason": str(refusal)}
+            log.logger().info("the step does not begin", extra=refused)
+            raise
+        if isinstance(answer, gate.Done):
+            log.logger().info("the step was done before")
+            return answer.output
         context = ActionContext(
             run_id=call.run_id,
             workflow=call.workflow,
             step_id=call.step_id,
             step_path=call.path,
-            attempt=call.attempt,
+            attempt=answer.begun.attempts - 1 if answer.begun else call.attempt,
             settings=settings,
             clients=host.clients,
             clock=host.clock,
@@ -197,8 +246,6 @@ def handle(
             open_history=lambda: _opened(lambda: host.history.reader(settings)),
             remaining_seconds=lambda: remaining_ms() / 1000,
         )
-        record = _Record(action, call, host, settings)
-        record.started()
         try:
             params = secrets.filled(
                 large.resolved(call.params, settings, host.clients),
@@ -227,6 +274,9 @@ def _read(event: JsonValue) -> _Call:
     run, step = event.get("run"), event.get("step")
     run = run if isinstance(run, dict) else {}
     step = step if isinstance(step, dict) else {}
+    control = run.get("control")
+    control = control if isinstance(control, dict) else None
+    parents = control.get("parents") if control else None
 
     def text(source: dict[str, JsonValue], key: str) -> str | None:
         value = source.get(key)
@@ -248,6 +298,10 @@ def _read(event: JsonValue) -> _Call:
         line=number("line"),
         handed=step.get("undo"),
         undoes=text(step, "undoes"),
+        visit=text(step, "visit"),
+        controlled=control is not None,
+        pausable=control is not None and control.get("pausable") is True,
+        parents=tuple(each for each in parents if isinstance(each, str)) if isinstance(parents, list) else (),
     )
 
 
@@ -256,6 +310,7 @@ class _Record:
 
     def __init__(self, action: str, call: _Call, host: Host, settings: Settings) -> None:
         self._clock = host.clock
+        self._visit = call.visit
         self._recorder: StepRecorder | None = None
         self._identity: dict[str, Any] = {}
         if call.run_id and call.workflow and call.step_id and call.path:
@@ -278,8 +333,18 @@ class _Record:
                 self._identity["params"] = None
         self._started_at: datetime = host.clock.now()
 
-    def started(self) -> None:
-        self._tell(lambda recorder: recorder.started(StepStart(started_at=self._started_at, **self._identity)))
+    def started(self, *, once: bool, lease: timedelta) -> Begun | Earlier | None:
+        return self._tell(
+            lambda recorder: recorder.started(
+                StepStart(
+                    started_at=self._started_at,
+                    visit=self._visit,
+                    once=once and self._visit is not None,
+                    until=self._started_at + lease,
+                    **self._identity,
+                )
+            )
+        )
 
     def ended(self, output: JsonValue, error: StepError | None) -> None:
         self._tell(
@@ -294,15 +359,13 @@ class _Record:
             )
         )
 
-    def _tell(self, tell: Callable[[StepRecorder], None]) -> None:
+    def _tell(self, tell: Callable[[StepRecorder], T]) -> T | None:
         if self._recorder is not None:
             try:
-                tell(self._recorder)
+                return tell(self._recorder)
             except Exception:
                 log.logger().exception("the history was not written")
-
-
-T = TypeVar("T")
+        return None
 
 
 def _opened(open_history: Callable[[], T | None]) -> T | None:

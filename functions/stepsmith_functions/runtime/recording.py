@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -42,6 +43,44 @@ class StepStart:
     """What the machine hands over for the step's undo."""
     undoes: str | None = None
     """The path of the step that this one undoes."""
+    visit: str | None = None
+    """Names the visit of the machine's state: the same for all its retries; later ones sort after it."""
+    once: bool = False
+    """Whether the action must not begin again where it may have taken effect in the same visit."""
+    until: datetime | None = None
+    """When the call is over at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The attempt is on record."""
+
+    attempts: int
+    """How often the step has begun, this time included."""
+
+
+class EarlierStatus(StrEnum):
+    """How an earlier call stands."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    PASSED_OVER = "passed_over"
+    """It is no earlier but a later one: the present call comes too late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A call of the same step that is in the way of the present one."""
+
+    status: EarlierStatus
+    attempt: int
+    output: JsonValue = None
+    readable: bool = True
+    """Whether the output could be read."""
+    error: StepError | None = None
+    until: datetime | None = None
+    """When it is over at the latest, if it has not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +109,12 @@ class StepEnd:
 class StepRecorder(Protocol):
     """Keeps what handlers tell. It may raise: the handler logs that and goes on."""
 
-    def started(self, step: StepStart) -> None: ...
+    def started(self, step: StepStart) -> Begun | Earlier | None:
+        """Keeps that an attempt begins; of one that may run but `once`, only where no call is in its way.
+
+        None where that is not known.
+        """
+        ...
 
     def ended(self, step: StepEnd) -> None: ...
 

@@ -60,6 +60,9 @@ class FakeHistory:
     def reader(self, settings: object) -> FakeHistory:
         return self
 
+    def control(self, settings: object) -> None:
+        return None
+
     def started(self, step: StepStart) -> None:
         self.starts.append(step)
 

@@ -26,6 +26,9 @@ class FakeHistory:
     def reader(self, settings: object) -> None:
         return None
 
+    def control(self, settings: object) -> None:
+        return None
+
     def started(self, step: StepStart) -> None:
         self.starts.append(step)
         if self.broken:
