@@ -43,11 +43,22 @@ class LocalControl:
         self._sleep = sleep
         self._known: dict[str, Control | None] = {}
         self._stamp: tuple[int, int] | None = None
+        self._seen: Sequence[Control] | None = None
         self.stopped_by: Control | None = None
         """The order to stop that has interrupted the run."""
 
     def controls(self, run_ids: Sequence[str]) -> Sequence[Control]:
-        """The orders that stand for any of these runs. Raises HistoryError when the file cannot be read."""
+        """The orders that stand for any of these runs. Raises HistoryError when the file cannot be read.
+
+        A handler that asks first is told what `wait` has seen: an order that came meanwhile is for the next step, or
+        a pause would cost five virtual minutes.
+        """
+        if self._seen is not None:
+            seen, self._seen = self._seen, None
+            return seen
+        return self._current(run_ids)
+
+    def _current(self, run_ids: Sequence[str]) -> list[Control]:
         stamp = self._changed()
         if stamp != self._stamp:
             self._known, self._stamp = {}, stamp
@@ -78,7 +89,10 @@ class LocalControl:
             self._known = {run_id: self._read(run_id) for run_id in list(self._known)}
 
     def wait(self, payload: object) -> Control | None:
-        """Waits while the run of a handler's event is paused; the order to end it that stands then, if any."""
+        """Waits while the run of a handler's event is paused; the order to cancel it that stands then, if any.
+
+        Raises KeyboardInterrupt for an order to stop.
+        """
         run_ids = _controlled(payload)
         control = self._order(run_ids)
         if control is not None and control.order is Order.PAUSE:
@@ -88,11 +102,15 @@ class LocalControl:
                 self.refresh()
                 control = self._order(run_ids)
             self._held(None)
+        if control is not None and control.order is Order.STOP:
+            self.stopped_by = control
+            raise KeyboardInterrupt
+        self._seen = () if control is None else (control,)
         return control
 
     def _order(self, run_ids: Sequence[str]) -> Control | None:
         try:
-            return strongest(self.controls(run_ids))
+            return strongest(self._current(run_ids))
         except HistoryError:
             return None
 

@@ -1,0 +1,200 @@
+"""Runs in one process that commands in another one pause, resume, cancel and stop."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepsmith.project import Project
+from stepsmith_functions.history.local import LocalRunStore
+from stepsmith_functions.history.records import RunStatus
+from tests.acceptance.conftest import Desk
+
+FIFTY = """
+    name: fifty
+    steps:
+      - id: each
+        for_each:
+          in: "{{ range(50) }}"
+          as: number
+          concurrency: 10
+          steps:
+            - {id: breathe, wait: 1s}
+            - {id: keep, action: note, params: {text: "{{ number | string }}"}}
+    finally:
+      - {id: last, action: note, params: {text: last}}
+"""
+PATIENCE = 60.0
+"""Seconds after which a test gives up waiting for another process."""
+
+
+@contextmanager
+def running(desk: Desk, name: str, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    """The workflow `name`, run by a process of its own."""
+    command = [sys.executable, "-m", "stepsmith.cli.main", "run", name, *flags]
+    process = subprocess.Popen(command, cwd=desk.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(true: Callable[[], Any], process: subprocess.Popen[str]) -> Any:
+    """Waits for what another process does; what `true` gave."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := true():
+            return found
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    pytest.fail("nothing happened")
+
+
+def run_of(desk: Desk, name: str) -> str | None:
+    """The id of the one run of a workflow that is under way."""
+    found = desk.call("runs", "--workflow", name, "--json").json
+    return found[0]["run_id"] if found and found[0]["ended_at"] is None else None
+
+
+def lines(desk: Desk) -> list[str]:
+    file = Path(desk.root, "journal.txt")
+    return file.read_text().splitlines() if file.exists() else []
+
+
+@pytest.fixture(autouse=True)
+def _empty_journal(desk: Desk) -> None:
+    Path(desk.root, "journal.txt").unlink(missing_ok=True)
+
+
+def test_a_loop_of_fifty_is_paused_and_resumed_from_another_process(desk: Desk) -> None:
+    desk.workflow(FIFTY)
+    with running(desk, "fifty", "--real-time", "--json") as process:
+        run = until(lambda: run_of(desk, "fifty"), process)
+        until(lambda: len(lines(desk)) >= 5, process)
+        paused = desk.call("pause", run, "--why", "lunch")
+        assert paused.status == 0
+        assert f"stepsmith resume {run[:8]}" in paused.out
+        assert process.stderr is not None
+        assert f"lunch: stepsmith resume {run[:8]} lets it go on" in process.stderr.readline()
+
+        held = lines(desk)
+        shown = desk.call("show", run, "--json").json
+        done = [step for step in shown["steps"] if step["id"] == "keep" and step["status"] == "succeeded"]
+        assert shown["status"] == "paused"
+        assert len(done) == len(held) < 50
+        assert "lunch" in desk.call("show", run).out
+        assert "paused" in desk.call("runs", "--workflow", "fifty").out
+        again = desk.call("pause", run)
+        assert (again.status, "is paused" in again.err) == (1, True)
+        assert lines(desk) == held
+
+        assert desk.call("resume", run).status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    result = json.loads(out)
+    assert process.returncode == 0
+    assert result["status"] == "succeeded"
+    assert sorted(lines(desk)) == sorted([*map(str, range(50)), "last"])
+    assert all(step["attempts"] == 1 for step in result["steps"])
+
+
+def test_a_cancelled_run_ends_through_its_finally(desk: Desk) -> None:
+    desk.workflow(FIFTY)
+    with running(desk, "fifty", "--real-time", "--json") as process:
+        run = until(lambda: run_of(desk, "fifty"), process)
+        until(lambda: len(lines(desk)) >= 5, process)
+        assert desk.call("cancel", run, "--why", "wrong host").status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    result = json.loads(out)
+    assert process.returncode == 130
+    assert result["status"] == "cancelled"
+    assert result["error"]["type"] == "RunCancelled"
+    assert "wrong host" in result["error"]["message"]
+    assert lines(desk)[-1] == "last"
+    assert len(lines(desk)) < 51
+    assert desk.call("show", run, "--json").json == result
+    refused = desk.call("cancel", run)
+    assert (refused.status, "is over: cancelled" in refused.err) == (1, True)
+
+
+def test_a_run_that_is_cancelled_now_stops_within_its_step(desk: Desk) -> None:
+    text = """
+        name: sleepy
+        steps:
+          - {id: long, action: slow, params: {seconds: 600}}
+        finally:
+          - {id: last, action: note, params: {text: last}}
+    """
+    desk.workflow(text)
+    with running(desk, "sleepy", "--real-time", "--json") as process:
+        run = until(lambda: run_of(desk, "sleepy"), process)
+        assert desk.call("cancel", run, "--now").status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert json.loads(out)["status"] == "cancelled"
+    assert lines(desk) == [], out
+
+
+def test_a_pause_waits_for_no_virtual_time_and_a_cancel_ends_it(desk: Desk) -> None:
+    text = """
+        name: virtual
+        steps:
+          - id: many
+            repeat:
+              until: "{{ false }}"
+              max: 3000
+              steps:
+                - {id: again, action: unsteady, params: {fails: 0}}
+          - {id: after, action: note, params: {text: after}}
+        finally:
+          - {id: last, action: note, params: {text: last}}
+    """
+    desk.workflow(text)
+    with running(desk, "virtual", "--json") as process:
+        run = until(lambda: run_of(desk, "virtual"), process)
+        assert desk.call("pause", run).status == 0
+        assert process.stderr is not None
+        assert "lets it go on" in process.stderr.readline()
+        assert desk.call("cancel", run).status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    result = json.loads(out)
+    assert (process.returncode, result["status"], result["elapsed_s"]) == (130, "cancelled", 0.0)
+    assert lines(desk) == ["last"]
+    assert result["steps"][-1]["path"] == "last"
+
+
+def test_mocked_steps_heed_orders_too(desk: Desk) -> None:
+    desk.workflow(FIFTY)
+    mocks = desk.write("mocks.yaml", "last: {return: {text: x, length: 1}}\nkeep: {return: {text: x, length: 1}}\n")
+    with running(desk, "fifty", "--real-time", "--json", "--mock", str(mocks)) as process:
+        run = until(lambda: run_of(desk, "fifty"), process)
+        assert desk.call("cancel", run).status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    result = json.loads(out)
+    assert (process.returncode, result["status"]) == (130, "cancelled")
+    assert result["steps"][-1]["status"] == "succeeded"
+
+
+def test_orders_for_no_run_are_refused(desk: Desk) -> None:
+    for command in ("pause", "resume", "cancel"):
+        called = desk.call(command, "nobody")
+        assert called.status == 2
+        assert desk.call(command, "latest", "--endpoint-url", "http://localhost:1").status == 2
+
+
+def test_a_run_that_is_over_is_neither_paused_nor_resumed(desk: Desk) -> None:
+    ran = desk.run("name: short\nsteps: [{action: note, params: {text: x}}]")
+    for command in ("pause", "resume", "cancel"):
+        called = desk.call(command, ran.result["run_id"])
+        assert (called.status, "is over: succeeded" in called.err) == (1, True)
+    store = LocalRunStore(Project(desk.root).history)
+    assert store.run(ran.result["run_id"]).status is RunStatus.SUCCEEDED
