@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from stepsmith_functions.history.controls import DynamoControls
+from stepsmith_functions.history.dynamodb import DynamoRunStore
 from stepsmith_functions.history.records import (
     RunError,
     RunRecord,
@@ -23,6 +25,7 @@ from stepsmith_functions.history.store import (
     RunStore,
     all_steps,
 )
+from stepsmith_functions.runtime.control import Control, Order
 
 START = datetime(2026, 7, 12, 8, 30, tzinfo=UTC)
 MakeRun = Callable[..., RunRecord]
@@ -172,6 +175,41 @@ def test_a_run_changes_status_between_start_and_end_only(store: RunStore, a_run:
     assert not store.move_run("run-1", set(), RunStatus.PAUSED)
     with pytest.raises(ValueError, match="put_run"):
         store.move_run("run-1", {RunStatus.RUNNING}, RunStatus.FAILED)
+
+
+def test_an_order_stands_on_its_run_until_it_is_lifted(store: RunStore, a_run: MakeRun) -> None:
+    pause = Control(Order.PAUSE, "ann", START, "lunch")
+    cancel = Control(Order.CANCEL, "bob", START)
+    assert not store.order("run-1", pause, {RunStatus.RUNNING}, RunStatus.PAUSED)
+    store.put_run(a_run(input={"a": 1}))
+
+    assert store.order("run-1", pause, {RunStatus.RUNNING}, RunStatus.PAUSED)
+    assert (store.run("run-1").status, store.run("run-1").control) == (RunStatus.PAUSED, pause)
+    assert not store.order("run-1", cancel, {RunStatus.RUNNING}, RunStatus.CANCELLING)
+    assert not store.put_run(a_run())
+    assert store.order("run-1", None, {RunStatus.PAUSED}, RunStatus.RUNNING)
+    assert store.run("run-1") == a_run(input={"a": 1})
+
+    assert store.order("run-1", cancel, {RunStatus.RUNNING}, RunStatus.CANCELLING)
+    assert store.put_run(a_run(status=RunStatus.CANCELLED, ended_at=START))
+    assert store.run("run-1").control == cancel
+    assert not store.order("run-1", pause, {RunStatus.RUNNING, RunStatus.CANCELLING}, RunStatus.PAUSED)
+    with pytest.raises(ValueError, match="put_run"):
+        store.order("run-1", None, {RunStatus.CANCELLED}, RunStatus.RUNNING)
+
+
+def test_a_handler_reads_the_orders_of_its_run_and_of_those_that_wait_for_it(
+    aws: Callable[[str], Any], table: str, dynamo_store: DynamoRunStore, a_run: MakeRun
+) -> None:
+    controls = DynamoControls(aws("dynamodb"), table)
+    assert controls.controls(["run-1", "run-2"]) == []
+    pause, cancel = Control(Order.PAUSE, "ann", START, "lunch"), Control(Order.CANCEL, "bob", START)
+    for run_id, control, status in (("run-1", pause, RunStatus.PAUSED), ("run-2", cancel, RunStatus.CANCELLING)):
+        dynamo_store.put_run(a_run(run_id))
+        dynamo_store.order(run_id, control, {RunStatus.RUNNING}, status)
+    assert controls.controls(["run-1", "run-2", "run-3"]) == [pause, cancel]
+    assert dynamo_store.order("run-1", None, {RunStatus.PAUSED}, RunStatus.RUNNING)
+    assert controls.controls(["run-1"]) == []
 
 
 @pytest.fixture(scope="module", params=["dynamo", "local"])
