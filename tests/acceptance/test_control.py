@@ -198,3 +198,79 @@ def test_a_run_that_is_over_is_neither_paused_nor_resumed(desk: Desk) -> None:
         assert (called.status, "is over: succeeded" in called.err) == (1, True)
     store = LocalRunStore(Project(desk.root).history)
     assert store.run(ran.result["run_id"]).status is RunStatus.SUCCEEDED
+
+
+CHILD = """
+    name: care
+    steps:
+      - {id: begin, action: note, params: {text: child}}
+      - {id: more, wait: 1s}
+      - {id: end, action: note, params: {text: too late}}
+    finally:
+      - {id: tidy, action: note, params: {text: tidy}}
+"""
+PARENT = """
+    name: family
+    steps:
+      - id: guarded
+        try:
+          - id: child
+            workflow: care
+            on_failure: continue
+        catch: [{then: continue, steps: [{id: caught, action: note, params: {text: caught}}]}]
+        finally: [{id: cleanup, workflow: tidy-up}]
+      - {id: after, action: note, params: {text: after}}
+    finally:
+      - {id: last, action: note, params: {text: last}}
+"""
+TIDY = """
+    name: tidy-up
+    steps: [{id: sweep, action: note, params: {text: swept}}]
+"""
+
+
+def test_a_cancel_reaches_a_child_and_comes_back_through_every_finally(desk: Desk) -> None:
+    """What a child runs within a `finally` of its parent is not cancelled with it."""
+    desk.workflow(CHILD)
+    desk.workflow(TIDY)
+    desk.workflow(PARENT)
+    with running(desk, "family", "--real-time", "--json") as process:
+        run = until(lambda: run_of(desk, "family"), process)
+        until(lambda: lines(desk), process)
+        assert desk.call("cancel", run).status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    result = json.loads(out)
+    assert (process.returncode, result["status"], result["error"]["type"]) == (130, "cancelled", "RunCancelled")
+    assert lines(desk) == ["child", "tidy", "swept", "last"]
+    (child,) = desk.call("runs", "--workflow", "care", "--json").json
+    assert child["status"] == "cancelled"
+
+
+def test_a_cancel_reaches_the_items_of_a_distributed_loop(desk: Desk) -> None:
+    text = """
+        name: wide
+        steps:
+          - id: each
+            for_each:
+              in: "{{ range(6) }}"
+              as: number
+              mode: distributed
+              concurrency: 1
+              tolerate: 2
+              steps:
+                - {id: breathe, wait: 1s}
+                - {id: keep, action: note, params: {text: "{{ number | string }}"}}
+            on_failure: continue
+          - {id: after, action: note, params: {text: after}}
+        finally:
+          - {id: last, action: note, params: {text: last}}
+    """
+    desk.workflow(text)
+    with running(desk, "wide", "--real-time", "--json") as process:
+        run = until(lambda: run_of(desk, "wide"), process)
+        until(lambda: lines(desk), process)
+        assert desk.call("cancel", run).status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, json.loads(out)["status"]) == (130, "cancelled"), (lines(desk), out)
+    assert "after" not in lines(desk)
+    assert lines(desk)[-1] == "last"

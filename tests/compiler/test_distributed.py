@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from stepsmith.engine import validate
+from stepsmith.engine import Status, validate
 from tests.support.machines import CATALOG, Fail, compile_bytes, compiled, run
 
 NESTED = """
@@ -112,3 +112,19 @@ steps:
 """
     found = compile_bytes("t.yaml", text.encode(), CATALOG).diagnostics
     assert [item.slug for item in found] == ["modifier-not-here", "modifier-not-here", "bad-number"]
+
+
+def test_a_workflow_without_an_input_has_none_to_hand_to_its_items() -> None:
+    text = """
+name: plain
+steps:
+  - id: each
+    for_each:
+      in: [1, 2]
+      as: number
+      mode: distributed
+      steps: [{id: keep, action: store, params: {key: "{{ number | string }}", value: 1}}]
+"""
+    made = run(text)
+    assert made.execution.status is Status.SUCCEEDED
+    assert sorted(params["key"] for _, params in made.calls) == ["1", "2"]

@@ -82,6 +82,8 @@ class Captures:
     """The workflow's variables that are set before the loop."""
     names: set[str] = field(default_factory=set)
     """The machine's variables that are read."""
+    has_input: bool = True
+    """Whether the workflow declares an input; without one, no variable holds it."""
 
     def is_outer_loop(self, loop_id: str) -> bool:
         return loop_id + LOOP in self.chain[:-1]
@@ -107,7 +109,8 @@ class PlaceCodes:
         self._workflow_name = workflow_name
 
     def input(self) -> str:
-        self._capture(INPUT)
+        if self._captures is None or self._captures.has_input:
+            self._capture(INPUT)
         return _usable(self._place.input)
 
     def step(self, step_id: str, facet: Facet) -> str:

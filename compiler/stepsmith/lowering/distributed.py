@@ -30,6 +30,7 @@ def lower_distributed(context: Context, step: ForEachStep, edge: Edge, point: Po
     # The path of a step also tells the iterations and rounds around the loop.
     counted = {name for part in outer.path if isinstance(part, Number) for name in re.findall(r"\$(\w+)", part.code)}
     captures = Captures(chain, frozenset(point.variables), {RUN} | (counted if _calls_actions(step) else set()))
+    captures.has_input = context.workflow.input is not None
     index = context.names.loop(step.id, index=True, wanted=step.index_name or "index")
     frame = Frame(
         chain=chain,
