@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from stepsmith.checks.context import CheckContext
 from stepsmith.diagnostics import did_you_mean, one_of
 from stepsmith.integrations import integration_of
-from stepsmith.model.steps import ActionStep, AwsStep, ChildStep, Step
+from stepsmith.model.policies import Handler, RetryPolicy
+from stepsmith.model.steps import ActionStep, AwsStep, ChildStep, FailStep, Step, TryStep
 from stepsmith.source import Span
 
 SERVICE_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
@@ -20,7 +21,12 @@ UNRETRIABLE = ("States.ALL", "States.QueryEvaluationError")
 """Retrying these would run an action again whose own output reshaping failed."""
 
 
+OF_THE_GATE = ("RunCancelled", "RunPaused", "StillRunning")
+"""What stands for no failure of a step: a handler says so when the run is not to go on, and the machine sees to it."""
+
+
 def check_error_names(context: CheckContext) -> None:
+    _check_control(context)
     for step in context.workflow.every_step():
         match step:
             case ChildStep():
@@ -56,7 +62,7 @@ def _check_names(
                 span,
                 "leave `on` out to retry on every failure of the action itself",
             )
-        elif known is not None and not error.startswith(SERVICE_PREFIXES) and error not in known:
+        elif known is not None and not error.startswith(SERVICE_PREFIXES) and error not in (*known, *OF_THE_GATE):
             help_text = f"its errors: {one_of(likely)}" if likely else f"{name} declares no errors"
             context.diagnostics.warning(
                 "unknown-error",
@@ -64,6 +70,35 @@ def _check_names(
                 span,
                 did_you_mean(error, likely, did_you_mean(error, known, help_text)),
             )
+
+
+def _check_control(context: CheckContext) -> None:
+    """Nobody handles, retries or raises what tells that a run is paused or cancelled."""
+    listed = list(_of_retry(context.workflow.retry))
+    for step in context.workflow.every_step():
+        listed += [(name, span) for name, span, _ in _listed(step)]
+        if isinstance(step, TryStep):
+            listed += _of_handlers(step.catch)
+        if isinstance(step, FailStep):
+            listed.append((step.error, step.span))
+    for name, span in listed:
+        if name in OF_THE_GATE:
+            context.diagnostics.error(
+                "control-error",
+                f"{name} is no failure: it tells that the run is paused, cancelled or at work",
+                span,
+                "leave it out; what must happen when a run is cancelled stands in `finally`",
+            )
+
+
+def _of_retry(policy: RetryPolicy | None) -> Iterator[tuple[str, Span]]:
+    for rule in policy.rules if policy else ():
+        yield from zip(rule.on or (), rule.on_spans, strict=False)
+
+
+def _of_handlers(handlers: Iterable[Handler]) -> Iterator[tuple[str, Span]]:
+    for handler in handlers:
+        yield from zip(handler.errors or (), handler.error_spans, strict=False)
 
 
 def _check_child_retry(context: CheckContext, step: ChildStep) -> None:
@@ -79,9 +114,7 @@ def _check_child_retry(context: CheckContext, step: ChildStep) -> None:
 
 def _listed(step: Step) -> Iterator[tuple[str, Span, bool]]:
     """Every error name that the step lists, where, and whether for a retry."""
-    for rule in step.retry.rules if step.retry else ():
-        for name, span in zip(rule.on or (), rule.on_spans, strict=False):
-            yield name, span, True
-    for handler in step.on_failure or ():
-        for name, span in zip(handler.errors or (), handler.error_spans, strict=False):
-            yield name, span, False
+    for name, span in _of_retry(step.retry):
+        yield name, span, True
+    for name, span in _of_handlers(step.on_failure or ()):
+        yield name, span, False
