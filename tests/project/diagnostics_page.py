@@ -100,6 +100,7 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "unknown-param": "The action has no such param, or the workflow no such input.",
         "wrong-param": "A param has the wrong type or breaks the action's model.",
         "unknown-error": "The action declares no error of that name, so the handler or retry never applies.",
+        "dedupe-key": "A key that is the same for every event, or reads what a schedule does not have.",
         "control-error": "A handler, a retry or a `fail` names what is no failure of a step.",
         "useless-error": "The error always ends the run: nothing catches or retries it.",
         "retry-of-success": "Retrying on this error could run an action again that has succeeded.",

@@ -83,6 +83,9 @@ def planned() -> str:
         EventTrigger({"source": ["my.third-shop"]}, None, SPAN),
         ScheduleTrigger("cron(0 8 ? * MON-FRI *)", "Europe/Berlin", constant, SPAN),
         ScheduleTrigger("at(2030-01-01T08:00:00)", None, None, SPAN),
+        EventTrigger({"source": ["my.fourth-shop"]}, event_input, SPAN, whole("{{ event.id }}")),
+        EventTrigger({"source": ["my.fifth-shop"]}, None, SPAN, whole("order {{ event.detail.id }}")),
+        ScheduleTrigger("rate(1 hour)", None, constant, SPAN, whole("{{ event.time }}")),
         ApiTrigger("POST", "/orders", SPAN),
     )
     order = Workflow(

@@ -91,6 +91,7 @@ TRIGGERS: Final[Mapping[str, str]] = {
     "schedule": "rate(1 day), cron(0 8 * * ? *) or at(2027-01-31T08:00:00).",
     "timezone": "Of the schedule, such as Europe/Berlin (default: UTC).",
     "api": "METHOD /path: the request's body is the input.",
+    "dedupe_key": "Events with the same key start one run, such as {{ event.id }}; {{ event.time }} for a schedule.",
     "input": "How the input is made; event.… can be read where an event starts the workflow.",
 }
 KEYWORDS: Final[Mapping[str, str]] = {

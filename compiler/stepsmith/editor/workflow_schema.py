@@ -229,11 +229,12 @@ def _property() -> Schema:
 
 
 def _event() -> Schema:
-    return _object(_each(("event", "input"), _TRIGGERS, words.TRIGGERS), required=("event",))
+    return _object(_each(("event", "input", "dedupe_key"), _TRIGGERS, words.TRIGGERS), required=("event",))
 
 
 def _schedule() -> Schema:
-    return _object(_each(("schedule", "timezone", "input"), _TRIGGERS, words.TRIGGERS), required=("schedule",))
+    keys = ("schedule", "timezone", "input", "dedupe_key")
+    return _object(_each(keys, _TRIGGERS, words.TRIGGERS), required=("schedule",))
 
 
 def _api() -> Schema:
@@ -296,6 +297,7 @@ _TRIGGERS: Final[Mapping[str, Schema]] = {
     "timezone": _TEXT,
     "api": _pattern(rf"({'|'.join(METHODS)}) /.*"),
     "input": {"type": "object"},
+    "dedupe_key": _TEXT,
 }
 _FOR_EACH: Final[Mapping[str, Schema]] = {
     "in": {

@@ -39,6 +39,8 @@ class EventTrigger:
     pattern: Mapping[str, Json]
     input: ObjectValue | None
     span: Span = field(compare=False, repr=False)
+    dedupe_key: Value | None = None
+    """Events with the same value here start one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class ScheduleTrigger:
     timezone: str | None
     input: ObjectValue | None
     span: Span = field(compare=False, repr=False)
+    dedupe_key: Value | None = None
+    """The same; `event.time`, the scheduled time, can be read in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from stepsmith.source import Span
 from stepsmith.template.cloudformation import Value, get_att, ref, sub
 from stepsmith.template.functions import POLICY_VERSION, log_group, policy, statement
 from stepsmith.template.marks import Resource
-from stepsmith.template.triggers import BOUNDARY, DEAD_LETTERS, event_rule, schedule
+from stepsmith.template.starter import Starts, starter_resources
+from stepsmith.template.triggers import BOUNDARY, DEAD_LETTERS, event_rule, keyed_rule, keyed_schedule, schedule
 
 ALIAS: Final = "live"
 ALERTS: Final = "AlertsTopic"
@@ -117,11 +118,14 @@ class TriggerRegistry:
 
     rules: list[str] = field(default_factory=list)
     """Logical ids that SAM gives the rules."""
+    starts: Starts = field(default_factory=Starts)
+    """What is started by way of a function, since it has a `dedupe_key`."""
     routes: dict[tuple[str, str], tuple[Deployable, Span]] = field(default_factory=dict)
     """Workflow by (path, method) of the API."""
 
     def resources(self, origin: str) -> Iterator[Resource]:
-        yield Resource(f"{DEAD_LETTERS}Policy", origin, _queue_policy(self.rules))
+        yield Resource(f"{DEAD_LETTERS}Policy", origin, _queue_policy((*self.rules, *self.starts.rules)))
+        yield from starter_resources(self.starts, origin)
         if self.routes:
             yield from _api(self.routes, origin)
 
@@ -226,6 +230,12 @@ def _events(item: Deployable, shared: TriggerRegistry, diagnostics: Diagnostics)
     events: dict[str, Value] = {}
     for trigger in () if item.undoes else item.workflow.triggers:
         match trigger:
+            case EventTrigger(dedupe_key=key) if key is not None:
+                name = _numbered(f"{item.machine_id}Event", shared.starts.events)
+                shared.starts.add(name, keyed_rule(trigger, key, item.workflow.name, diagnostics), item.alias_id)
+            case ScheduleTrigger(dedupe_key=key) if key is not None:
+                name = _numbered(f"{item.machine_id}Schedule", shared.starts.events)
+                shared.starts.add(name, keyed_schedule(trigger, key, item.workflow.name, diagnostics), item.alias_id)
             case EventTrigger():
                 name = _numbered("Event", events)
                 events[name] = event_rule(trigger, diagnostics)

@@ -30,6 +30,7 @@ RETRIES: Final[Mapping[str, Cfn]] = {"MaximumEventAgeInSeconds": 3600, "MaximumR
 """An hour of trying: what answers an incident should not start a day later."""
 
 _WHOLE_EVENT: Final = "<aws.events.event.json>"
+_SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
 _LARGEST_INPUT_TEMPLATE: Final = 8192
 _MOST_PATHS: Final = 100
 _LARGEST_SCHEDULE_INPUT: Final = 256 * 1024
@@ -52,6 +53,41 @@ def event_rule(trigger: EventTrigger, diagnostics: Diagnostics) -> Mapping[str, 
     properties["DeadLetterConfig"] = {"Arn": get_att(DEAD_LETTERS)}
     properties["RetryPolicy"] = RETRIES
     return {"Type": "EventBridgeRule", "Properties": properties}
+
+
+def keyed_rule(trigger: EventTrigger, key: Value, workflow: str, diagnostics: Diagnostics) -> Mapping[str, Cfn]:
+    """The rule of a trigger with a `dedupe_key`: it sends `{"workflow", "key", "input"}` to the starter."""
+    transformer = _Transformer(diagnostics)
+    data = transformer.template(trigger.input) if trigger.input is not None else _WHOLE_EVENT
+    template = f'{{"workflow": {_json(workflow)}, "key": {transformer.template(key)}, "input": {data}}}'
+    transformer.check_limits(template, key.span)
+    made: dict[str, Cfn] = {"InputTemplate": template}
+    if transformer.paths:
+        made = {"InputPathsMap": transformer.paths, **made}
+    properties: dict[str, Cfn] = {
+        "Pattern": trigger.pattern,
+        "InputTransformer": made,
+        "DeadLetterConfig": {"Arn": get_att(DEAD_LETTERS)},
+        "RetryPolicy": RETRIES,
+    }
+    return {"Type": "EventBridgeRule", "Properties": properties}
+
+
+def keyed_schedule(trigger: ScheduleTrigger, key: Value, workflow: str, diagnostics: Diagnostics) -> Mapping[str, Cfn]:
+    """The schedule of a trigger with a `dedupe_key`: the same, with the scheduled time in the key."""
+    made = schedule(trigger, diagnostics)
+    properties = made["Properties"]
+    assert isinstance(properties, Mapping)
+    sent = f'{{"workflow": {_json(workflow)}, "key": {_scheduled_key(key)}, "input": {properties["Input"]}}}'
+    return {**made, "Properties": {**properties, "Input": sent}}
+
+
+def _scheduled_key(key: Value) -> str:
+    """The key as JSON, in which Scheduler puts the scheduled time (user guide, "Adding context attributes")."""
+    if not isinstance(key, Templated):
+        return _json(constant(key))
+    parts = (_json(part)[1:-1] if isinstance(part, str) else _SCHEDULED_TIME for part in key.template.parts)
+    return f'"{"".join(parts)}"'
 
 
 def schedule(trigger: ScheduleTrigger, diagnostics: Diagnostics) -> Mapping[str, Cfn]:

@@ -13,7 +13,7 @@ from stepsmith.dialects.native.steps import read_block
 from stepsmith.document import Document, Entry, Json, MappingNode, Node, ScalarNode, SequenceNode, plain
 from stepsmith.eventpatterns import check_pattern
 from stepsmith.model.policies import Then
-from stepsmith.model.values import ObjectValue
+from stepsmith.model.values import ObjectValue, Value
 from stepsmith.model.workflow import (
     ApiTrigger,
     EventTrigger,
@@ -275,8 +275,13 @@ def _trigger_input(reader: Reader, mapping: MappingNode) -> ObjectValue | None:
     return reader.object_value(inner) if inner else None
 
 
+def _dedupe_key(reader: Reader, mapping: MappingNode) -> Value | None:
+    node = mapping.get("dedupe_key")
+    return reader.value(node) if node is not None else None
+
+
 def _event(reader: Reader, mapping: MappingNode) -> Trigger | None:
-    reader.known_keys(mapping, ("event", "input"), "an event trigger")
+    reader.known_keys(mapping, ("event", "input", "dedupe_key"), "an event trigger")
     node = mapping.get("event")
     pattern = reader.mapping(node, "event", "write an EventBridge pattern") if node is not None else None
     given = _trigger_input(reader, mapping)
@@ -286,7 +291,7 @@ def _event(reader: Reader, mapping: MappingNode) -> Trigger | None:
     for problem in check_pattern(value):
         span = _place(pattern, problem.path)
         reader.diagnostics.error("bad-event-pattern", problem.message, span.span, problem.help)
-    return EventTrigger(value, given, mapping.span)
+    return EventTrigger(value, given, mapping.span, _dedupe_key(reader, mapping))
 
 
 def _pattern(node: MappingNode) -> dict[str, Json]:
@@ -318,7 +323,7 @@ def _place(node: Node, path: tuple[str | int, ...]) -> Node:
 
 
 def _schedule(reader: Reader, mapping: MappingNode) -> Trigger | None:
-    reader.known_keys(mapping, ("schedule", "timezone", "input"), "a schedule trigger")
+    reader.known_keys(mapping, ("schedule", "timezone", "input", "dedupe_key"), "a schedule trigger")
     given = _trigger_input(reader, mapping)
     node, zone_node = mapping.get("schedule"), mapping.get("timezone")
     expression = reader.text(node, "schedule") if node is not None else None
@@ -330,7 +335,7 @@ def _schedule(reader: Reader, mapping: MappingNode) -> Trigger | None:
         reader.diagnostics.error("bad-schedule", problem.message, node.span, problem.help)
     if zone is not None and zone_node is not None and (wrong := check_timezone(zone)) is not None:
         reader.diagnostics.error("bad-schedule", wrong.message, zone_node.span, wrong.help)
-    return ScheduleTrigger(expression, zone, given, mapping.span)
+    return ScheduleTrigger(expression, zone, given, mapping.span, _dedupe_key(reader, mapping))
 
 
 def _api(reader: Reader, mapping: MappingNode) -> Trigger | None:
