@@ -58,6 +58,32 @@ def test_a_sequence() -> None:
     assert (history.transitions, version_in(history), history.output) == (2, "1.0.0", {"the run's": "output"})
 
 
+def test_tries_of_a_paused_step_are_no_attempts() -> None:
+    script = Script()
+    at = script.entered("Task", "tell", 0)
+    for _ in range(3):
+        at = script.attempt(at, params={"to": "a"}, error="RunPaused")
+    (held,) = rebuilt(script, {"tell": origin("tell")})
+    assert (held.status, held.attempts, held.error) == (StepStatus.WAITING, 1, None)
+    for error in ("StillRunning", "Throttled"):
+        at = script.attempt(at, params={"to": "a"}, error=error)
+    at = script.attempt(at, params={"to": "a"}, result={})
+    script.event("ExecutionSucceeded", script.exited("Task", "tell", at), output="{}")
+    (done,) = rebuilt(script, {"tell": origin("tell")})
+    assert (done.status, done.attempts) == (StepStatus.SUCCEEDED, 2)
+    assert read_history(script.events).transitions == 6  # all of them are paid for
+
+
+def test_a_step_that_a_cancel_kept_from_beginning_is_cancelled() -> None:
+    script = Script()
+    at = script.attempt(script.entered("Task", "tell", 0), params={}, error="RunCancelled")
+    script.event("ExecutionFailed", at, error="RunCancelled", cause="by ann")
+    (step,) = rebuilt(script, {"tell": origin("tell")})
+    assert step.status is StepStatus.CANCELLED
+    assert step.error is not None
+    assert step.error.type == "RunCancelled"
+
+
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_a_step_that_its_condition_skips(goes_on: bool) -> None:
     script = Script()

@@ -32,6 +32,7 @@ from stepsmith_functions.history.store import HistoryError, RunStore, all_steps
 from stepsmith_functions.history.values import StoredValue
 from stepsmith_functions.history.visits import History
 from stepsmith_functions.runtime import clients
+from stepsmith_functions.runtime.control import Control, Order
 from tests.functions.history.script import START, Script
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:stack_order"
@@ -396,6 +397,16 @@ def test_a_run_whose_end_was_lost_is_settled_later(store: RunStore) -> None:
     assert (run.status, run.output, run.complete) == (RunStatus.SUCCEEDED, {"ok": True}, True)
 
 
+@pytest.mark.parametrize(("order", "status"), [(Order.CANCEL, RunStatus.CANCELLED), (Order.PAUSE, RunStatus.FAILED)])
+def test_a_run_that_was_asked_to_end_and_failed_is_cancelled(store: RunStore, order: Order, status: RunStatus) -> None:
+    recorder = recording(store, States(story(ending="FAILED")))
+    recorder.record(change("RUNNING"))
+    store.order("run-1", Control(order, "ann", START), {RunStatus.RUNNING}, RunStatus.CANCELLING)
+    recorder.record(change("FAILED"))
+    run = store.run("run-1")
+    assert (run.status, run.error and run.error.type) == (status, "ProcessNotFound")
+
+
 def test_a_child_knows_its_parent(store: RunStore) -> None:
     given = {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": ARN.replace("run-1", "run-0"), "file": "x"}
     recording(store, States(story())).record(change("RUNNING", input=json.dumps(given)))
@@ -428,6 +439,18 @@ def test_a_child_knows_its_parent(store: RunStore) -> None:
             "Gone",
             '{"message": "it is gone", "status": "rolled_back", "step": "kill", "line": 31}',
             (RunStatus.ROLLED_BACK, RunError("Gone", "it is gone", "kill", 31)),
+        ),
+        (
+            "FAILED",
+            "RunCancelled",
+            '{"errorMessage": "the run was cancelled by ann", "errorType": "RunCancelled"}',
+            (RunStatus.CANCELLED, RunError("RunCancelled", "the run was cancelled by ann")),
+        ),
+        (
+            "FAILED",
+            "RunCancelled",
+            '{"message": "by ann", "status": "rollback_failed"}',
+            (RunStatus.ROLLBACK_FAILED, RunError("RunCancelled", "by ann")),
         ),
         ("FAILED", "Gone", '{"message": "m", "status": "succeeded"}', (RunStatus.FAILED, RunError("Gone", "m"))),
         ("FAILED", "Gone", "{not json", (RunStatus.FAILED, RunError("Gone", "{not json"))),

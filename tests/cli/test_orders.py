@@ -1,0 +1,119 @@
+"""`pause`, `resume` and `cancel` of runs in an account, as moto plays it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from stepsmith.cli import deployed
+from stepsmith.cli.main import main
+from stepsmith_functions.history.controls import DynamoControls
+from stepsmith_functions.history.dynamodb import DynamoRunStore
+from stepsmith_functions.history.items import table_definition
+from stepsmith_functions.history.objects import S3Values
+from stepsmith_functions.history.records import RunRecord, RunStatus
+from stepsmith_functions.runtime.control import Order
+
+START = datetime(2026, 7, 12, 8, 30, tzinfo=UTC)
+RUN = "3f2a91c0-0000"
+
+
+@dataclass
+class Account:
+    store: DynamoRunStore
+    table: str
+    execution: str
+
+    def status(self) -> RunStatus:
+        return self.store.run(RUN).status
+
+
+class Stacks:
+    """CloudFormation, for which moto needs packages that the project does without."""
+
+    def describe_stack_resources(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - boto3's own spelling
+        stacks = {"security": {"HistoryTable": "kept", "DataBucket": "data"}, "bare": {"Topic": "t"}}
+        if StackName not in stacks:
+            error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            raise ClientError({"Error": error}, "DescribeStackResources")
+        named = stacks[StackName].items()
+        return {"StackResources": [{"LogicalResourceId": key, "PhysicalResourceId": name} for key, name in named]}
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """A stack `security` with one run that is under way."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    of_boto = deployed._client
+    monkeypatch.setattr(
+        deployed, "_client", lambda service, url: Stacks() if service == "cloudformation" else of_boto(service, url)
+    )
+    with mock_aws():
+        boto3.client("dynamodb").create_table(**table_definition("kept"))
+        boto3.client("s3").create_bucket(Bucket="data")
+        states = boto3.client("stepfunctions")
+        machine = states.create_state_machine(
+            name="security_w",
+            definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
+            roleArn="arn:aws:iam::123456789012:role/r",
+        )["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=machine, name=RUN)["executionArn"]
+        store = DynamoRunStore(boto3.client("dynamodb"), "kept", S3Values(boto3.client("s3"), "data"))
+        store.put_run(RunRecord(RUN, "w", RunStatus.RUNNING, START, execution_arn=execution))
+        yield Account(store, "kept", execution)
+
+
+def call(*argv: str) -> int:
+    return main([*argv, "--stack", "security"])
+
+
+def test_a_run_of_a_stack_is_paused_and_resumed(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("pause", "3f2a", "--why", "lunch") == 0
+    assert "stepsmith resume 3f2a91c0 --stack security" in capsys.readouterr().out
+    assert account.status() is RunStatus.PAUSED
+    (control,) = DynamoControls(boto3.client("dynamodb"), account.table).controls([RUN])
+    assert (control.order, control.why) == (Order.PAUSE, "lunch")
+    assert control.by.startswith("arn:aws:")
+
+    assert call("show", RUN) == 0
+    assert "lunch" in capsys.readouterr().out
+    assert call("runs") == 0
+    assert "paused" in capsys.readouterr().out
+
+    assert call("resume", RUN) == 0
+    assert account.status() is RunStatus.RUNNING
+    assert account.store.run(RUN).control is None
+    assert call("resume", RUN) == 1  # it is not paused
+
+
+def test_a_run_of_a_stack_is_cancelled(account: Account) -> None:
+    assert call("pause", RUN) == 0
+    assert call("cancel", RUN) == 0
+    assert account.status() is RunStatus.CANCELLING
+    described: Any = boto3.client("stepfunctions").describe_execution(executionArn=account.execution)
+    assert described["status"] == "RUNNING"  # its handlers will see to it
+
+
+def test_a_run_of_a_stack_is_stopped(account: Account) -> None:
+    assert call("cancel", RUN, "--now", "--why", "wrong host") == 0
+    described: Any = boto3.client("stepfunctions").describe_execution(executionArn=account.execution)
+    assert described["status"] == "ABORTED"
+    account.store.put_run(RunRecord(RUN, "w", RunStatus.CANCELLED, START, ended_at=START))
+    assert call("cancel", RUN) == 1
+
+
+def test_a_stack_without_a_history_is_refused(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    del account
+    assert main(["pause", RUN, "--stack", "nobody"]) == 1
+    assert main(["pause", RUN, "--stack", "bare"]) == 2
+    assert "HistoryTable" in capsys.readouterr().err
