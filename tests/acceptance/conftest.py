@@ -95,6 +95,23 @@ OWN_ACTIONS = {
 
         handler = unsteady.handler
     """,
+    "thorough": """
+        class ThoroughParams(Params):
+            items: int
+
+        class ThoroughResult(Result):
+            done: int
+
+        @action(effect="read", repeatable=True, example={"items": 1}, timeout=900)
+        def thorough(params: ThoroughParams, context: ActionContext) -> ThoroughResult:
+            \"\"\"Looks at many items.\"\"\"
+            for number in range(params.items):
+                context.checkpoint(100 * number / params.items, "items", f"number {number}")
+                context.clock.sleep(0.02)
+            return ThoroughResult(done=params.items)
+
+        handler = thorough.handler
+    """,
     "slow": """
         class SlowParams(Params):
             seconds: int

@@ -274,3 +274,32 @@ def test_a_cancel_reaches_the_items_of_a_distributed_loop(desk: Desk) -> None:
     assert (process.returncode, json.loads(out)["status"]) == (130, "cancelled"), (lines(desk), out)
     assert "after" not in lines(desk)
     assert lines(desk)[-1] == "last"
+
+
+def test_a_long_action_shows_how_far_it_is_and_is_cancelled_within(desk: Desk) -> None:
+    text = """
+        name: patient
+        steps:
+          - {id: look, action: thorough, params: {items: 30000}}
+          - {id: after, action: note, params: {text: after}}
+        finally:
+          - {id: last, action: note, params: {text: last}}
+    """
+    desk.workflow(text)
+    with running(desk, "patient", "--real-time", "--json") as process:
+        run = until(lambda: run_of(desk, "patient"), process)
+
+        def progress() -> Any:
+            steps = desk.call("show", run, "--json").json["steps"]
+            return steps[0].get("progress") if steps else None
+
+        told = until(progress, process)
+        assert told["item"].startswith("number ")
+        assert 0 < told["percent"] < 100
+        assert "% items number" in desk.call("show", run).out
+        assert desk.call("cancel", run).status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    result = json.loads(out)
+    assert (process.returncode, result["status"]) == (130, "cancelled")
+    assert [(step["id"], step["status"]) for step in result["steps"]] == [("look", "cancelled"), ("last", "succeeded")]
+    assert lines(desk) == ["last"]

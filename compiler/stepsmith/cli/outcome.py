@@ -97,7 +97,18 @@ def _detail(step: Result, console: Console, room: int) -> str:
         output = step.get("output")
         text = "" if output is None else json.dumps(output, ensure_ascii=False)
         return console.style(console.cut(text, room), "dim")
+    progress = step.get("progress")
+    if isinstance(progress, dict):
+        return coloured(status, console, console.cut(_progress(progress), room))
     return coloured(status, console)
+
+
+def _progress(progress: Mapping[str, object]) -> str:
+    """How far a step is, as its action tells."""
+    percent = progress.get("percent")
+    parts = [f"{percent:.0f} %" if isinstance(percent, int | float) else None]
+    parts += [str(progress[name]) for name in ("message", "item") if progress.get(name)]
+    return " ".join(part for part in parts if part)
 
 
 def summary_line(result: Result, console: Console, *, virtual: bool) -> str:

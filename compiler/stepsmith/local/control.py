@@ -56,7 +56,8 @@ class LocalControl:
         if self._seen is not None:
             seen, self._seen = self._seen, None
             return seen
-        return self._current(run_ids)
+        # Within a step a pause is not heeded here: the function's time runs on, and the next step waits.
+        return [control for control in self._current(run_ids) if control.order is not Order.PAUSE]
 
     def _current(self, run_ids: Sequence[str]) -> list[Control]:
         stamp = self._changed()

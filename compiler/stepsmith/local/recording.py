@@ -7,7 +7,7 @@ a handler and an action that reads the history find here what they find in a dep
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
@@ -24,6 +24,7 @@ from stepsmith_functions.runtime.recording import (
     RecordedStep,
     RunReader,
     StepEnd,
+    StepProgress,
     StepRecorder,
     StepStart,
 )
@@ -65,6 +66,8 @@ class MemoryHistory:
         self._steps: dict[str, dict[str, StepRecord]] = {}
         self._begun: dict[tuple[str, str], StepStart] = {}
         """The starts of actions that must not be repeated, by run and path."""
+        self.on_progress: Callable[[StepRecord], None] | None = None
+        """Told when an action tells how far it is."""
         self.controls: ControlReader | None = None
         """Who knows whether a run is paused or cancelled; None where nobody could have ordered it."""
 
@@ -134,6 +137,13 @@ class MemoryHistory:
             case _:
                 return Earlier(status=EarlierStatus.RUNNING, attempt=begun.attempt, until=begun.until)
 
+    def progressed(self, step: StepStart, progress: StepProgress) -> None:
+        known = self._steps.get(step.run_id, {}).get(step.path)
+        if known is not None:
+            self._keep(replace(known, progress=progress))
+            if self.on_progress is not None:
+                self.on_progress(self._steps[step.run_id][step.path])
+
     def ended(self, step: StepEnd) -> None:
         known = self._steps.get(step.run_id, {}).get(step.path)
         if known is None:
@@ -147,6 +157,7 @@ class MemoryHistory:
                 output=step.output,
                 error=error,
                 ended_at=step.ended_at,
+                progress=None,
             )
         )
 

@@ -147,6 +147,7 @@ def run_workflow(
         execution = aws.start_execution(machine, json.dumps(data), run_id)
         store.keep(_record(program, execution, data), ())
         aws.history.controls = aws.tasks.control = control
+        aws.history.on_progress = lambda step: store.keep_steps([step])
         _drive(aws, execution, control)
         steps = merged(rebuilt(program, execution), aws.history.steps(run_id))
         run = _record(program, execution, data, steps, store.order_for(run_id))

@@ -84,7 +84,7 @@ def network_scan(params: NetworkScanParams, context: ActionContext) -> NetworkSc
     hosts = _hosts(params.target, context.settings.scan_targets)
     ports = sorted(set(params.ports or (FULL if params.scan_type == "full" else BASIC)))
     try:
-        found = asyncio.run(asyncio.wait_for(_scan(hosts, ports), context.remaining_seconds() - 3))
+        found = asyncio.run(asyncio.wait_for(_scan(hosts, ports, context), context.remaining_seconds() - 3))
     except TimeoutError:
         raise ScanIncomplete(f"{len(hosts)} hosts with {len(ports)} ports take longer than the time left") from None
     open_ports = [
@@ -131,13 +131,17 @@ def _resolved(name: str) -> list[Address]:
     return [ip_address(text) for text in dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)]
 
 
-async def _scan(hosts: Sequence[Address], ports: Sequence[int]) -> list[tuple[Address, int, str]]:
+async def _scan(
+    hosts: Sequence[Address], ports: Sequence[int], context: ActionContext
+) -> list[tuple[Address, int, str]]:
     """The open ports. Hosts are visited side by side, so that no single one sees a burst of connections."""
-    pairs = iter([(host, port) for port in ports for host in hosts])
+    total = len(ports) * len(hosts)
+    pairs = iter(enumerate((host, port) for port in ports for host in hosts))
     found: list[tuple[Address, int, str]] = []
 
     async def work() -> None:
-        for host, port in pairs:
+        for number, (host, port) in pairs:
+            context.checkpoint(100 * number / total, f"{number} of {total} ports", str(host))
             banner = await _probe(str(host), port)
             if banner is not None:
                 found.append((host, port, banner))

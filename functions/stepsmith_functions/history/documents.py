@@ -18,6 +18,7 @@ from stepsmith_functions.history.records import (
 )
 from stepsmith_functions.history.values import Json, Recorded, StoredValue, from_stamp, stored_value, to_stamp
 from stepsmith_functions.runtime.control import Control, Order
+from stepsmith_functions.runtime.recording import StepProgress
 
 
 def run_to_json(run: RunRecord) -> dict[str, Json]:
@@ -98,13 +99,14 @@ def step_to_json(step: StepRecord) -> dict[str, Json]:
         **_value_to_json("handed", step.handed),
         **_value_to_json("result", step.result),
         "attempt_started": _stamp(step.attempt_started),
+        "progress": progress_to_json(step.progress) if step.progress else None,
     }
 
 
 def step_from_json(value: Json) -> StepRecord:
     """The step that `step_to_json` wrote. Raises ValueError for anything else."""
     document = _mapping(value)
-    error = document.get("error")
+    error, progress = document.get("error"), document.get("progress")
     return StepRecord(
         run_id=_text(document, "run_id"),
         step_id=_text(document, "step_id"),
@@ -124,7 +126,19 @@ def step_from_json(value: Json) -> StepRecord:
         handed=_value(document, "handed"),
         result=_value(document, "result"),
         attempt_started=_moment(document, "attempt_started"),
+        progress=progress_from_json(progress) if isinstance(progress, Mapping) else None,
     )
+
+
+def progress_to_json(progress: StepProgress) -> dict[str, Json]:
+    return {"percent": progress.percent, "message": progress.message, "item": progress.item}
+
+
+def progress_from_json(value: Mapping[str, Json]) -> StepProgress:
+    """The progress that `progress_to_json` wrote."""
+    percent = value.get("percent")
+    number = float(percent) if isinstance(percent, int | float) else None
+    return StepProgress(number, _maybe_text(value, "message"), _maybe_text(value, "item"))
 
 
 def run_error(value: Mapping[str, Json]) -> RunError:

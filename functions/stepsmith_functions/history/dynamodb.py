@@ -140,7 +140,7 @@ class DynamoRunStore:
         for name, value in item.items():
             if name not in _RUN_KEYS:
                 update.set(name, value)
-        for name in ("params", "params_at", "output", "output_at", "error", "ended_at", "started_at"):
+        for name in ("params", "params_at", "output", "output_at", "error", "ended_at", "started_at", "progress"):
             if name not in item:
                 update.remove(name)
         if step.status.is_final and step.status is not StepStatus.CANCELLED:

@@ -33,7 +33,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from stepsmith_functions.history.documents import control_from_json, control_to_json, run_error, step_error
+from stepsmith_functions.history.documents import (
+    control_from_json,
+    control_to_json,
+    progress_from_json,
+    progress_to_json,
+    run_error,
+    step_error,
+)
 from stepsmith_functions.history.records import (
     RunRecord,
     RunStatus,
@@ -197,6 +204,8 @@ class ItemWriter:
             **self.value(step.run_id, "result", step.result),
             **_texts(action=step.action, undoes=step.undoes, child_run_id=step.child_run_id),
         }
+        if step.progress:
+            item["progress"] = {"S": to_text(progress_to_json(step.progress))}
         if step.line is not None:
             item["line"] = {"N": str(step.line)}
         if step.error:
@@ -266,7 +275,7 @@ def summary_from_item(item: Item) -> RunSummary:
 
 def step_from_item(item: Item) -> StepRecord:
     """The step of an item. Raises ValueError for an item that no `ItemWriter` wrote."""
-    error = _object(item, "error")
+    error, progress = _object(item, "error"), _object(item, "progress")
     return StepRecord(
         run_id=_text(item, "run_id"),
         step_id=_text(item, "step_id"),
@@ -286,6 +295,7 @@ def step_from_item(item: Item) -> StepRecord:
         handed=_value(item, "handed"),
         result=_value(item, "result"),
         attempt_started=_maybe_time(item, "attempt_started"),
+        progress=progress_from_json(progress) if progress else None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from stepsmith_functions.history.values import Json, Recorded
 from stepsmith_functions.runtime.control import Control, Order
+from stepsmith_functions.runtime.recording import StepProgress
 
 
 class RunStatus(StrEnum):
@@ -209,3 +210,5 @@ class StepRecord:
     """What its handler answered, where its `output` is another and an undo may read it."""
     attempt_started: datetime | None = None
     """When the last attempt began, as its handler told."""
+    progress: StepProgress | None = None
+    """How far the attempt is that is under way, where its action tells."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
+from stepsmith_functions.history.documents import progress_to_json
 from stepsmith_functions.history.records import (
     RunError,
     RunRecord,
@@ -196,6 +197,8 @@ def _step(step: StepRecord, load: Load | None, details: bool) -> dict[str, Json]
         "ended_at": shown_time(step.ended_at),
         "line": step.line,
     }
+    if step.progress is not None and not step.status.is_final:
+        entry["progress"] = progress_to_json(step.progress)
     if details:
         entry["action"] = step.action
         entry["params"] = _shown(step.params, load)

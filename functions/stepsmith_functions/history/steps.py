@@ -13,8 +13,10 @@ state may have begun, but for an attempt that has told of its failure. What is i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from stepsmith_functions.history.documents import progress_to_json
 from stepsmith_functions.history.items import (
     TTL_ATTRIBUTE,
     Attribute,
@@ -29,7 +31,15 @@ from stepsmith_functions.history.retrying import Backoff, ConditionFailedError
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.updates import Answer, DynamoClient, Update
 from stepsmith_functions.history.values import StoredValue, ValueStore, from_text, to_stamp, to_text
-from stepsmith_functions.runtime.recording import Begun, Earlier, EarlierStatus, StepEnd, StepError, StepStart
+from stepsmith_functions.runtime.recording import (
+    Begun,
+    Earlier,
+    EarlierStatus,
+    StepEnd,
+    StepError,
+    StepProgress,
+    StepStart,
+)
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -65,7 +75,7 @@ class DynamoStepRecorder:
         update.set("status", {"S": StepStatus.RUNNING.value})
         update.set(TTL_ATTRIBUTE, self._writer.expiry(step.started_at))
         self._set_values(update, self._given(step))
-        for name in ("error", "ended_at", "settled"):
+        for name in ("error", "ended_at", "settled", "progress"):
             update.remove(name)
         update.answer_with(new=True, refused=step.once)
         if step.once:
@@ -115,12 +125,25 @@ class DynamoStepRecorder:
                 return Earlier(status=EarlierStatus.PASSED_OVER, attempt=attempt)
 
     def _succeeded(self, item: Item, attempt: int) -> Earlier:
-        output = step_from_item(item).output
+        step = step_from_item(item)
+        output = step.output if step.result is None else step.result
         try:
             value = from_text(self._values.load(output)) if isinstance(output, StoredValue) else output
         except HistoryError:
             return Earlier(status=EarlierStatus.SUCCEEDED, attempt=attempt, readable=False)
         return Earlier(status=EarlierStatus.SUCCEEDED, attempt=attempt, output=cast("JsonValue", value))
+
+    def progressed(self, step: StepStart, progress: StepProgress) -> None:
+        """Writes how far an attempt is. Raises HistoryError when the table cannot be written."""
+        update = Update()
+        update.set("progress", {"S": to_text(progress_to_json(progress))})
+        begun, moment = update.name("attempt_started"), update.value({"S": to_stamp(step.started_at)})
+        status, running = update.name("status"), update.value({"S": StepStatus.RUNNING.value})
+        update.require(f"{begun} = {moment} AND {status} = {running}")
+        with suppress(ConditionFailedError):
+            self._backoff.call(
+                self._client.update_item, **update.arguments(self._table, step_key(step.run_id, step.path))
+            )
 
     def ended(self, step: StepEnd) -> None:
         """Writes how an attempt ended. Raises HistoryError when the table cannot be written."""
@@ -156,6 +179,7 @@ class DynamoStepRecorder:
         update.set("status", {"S": (StepStatus.FAILED if step.error else StepStatus.SUCCEEDED).value})
         update.set("ended_at", {"S": to_stamp(step.ended_at)})
         update.set(TTL_ATTRIBUTE, self._writer.expiry(step.ended_at))
+        update.remove("progress")
         if step.error:
             error = {"type": step.error.type, "message": step.error.message}
             update.set("error", {"S": to_text(error)})

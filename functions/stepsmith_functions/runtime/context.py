@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from stepsmith_functions.runtime import log
+from stepsmith_functions.runtime.checkpoints import Checkpoints
 from stepsmith_functions.runtime.clients import Clients
-from stepsmith_functions.runtime.recording import RunReader
+from stepsmith_functions.runtime.recording import RunReader, StepProgress
 from stepsmith_functions.runtime.secrets import SecretStore
 from stepsmith_functions.runtime.settings import Settings
 
@@ -75,7 +76,7 @@ class ActionContext:
     step_path: str | None = None
     """Tells branches and iterations apart, e.g. `scan_all[2].scan`."""
     attempt: int = 0
-    """0 on the first try."""
+    """0 on the first try; how often the step has begun before in this run."""
     settings: Settings = field(default_factory=Settings)
     clients: Clients
     clock: Clock = field(default_factory=SystemClock)
@@ -86,10 +87,22 @@ class ActionContext:
     remaining_seconds: Callable[[], float] = field(default=lambda: 900.0)
     """Seconds until Lambda ends the call."""
 
+    checkpoints: Checkpoints | None = None
+    """None where the handler was invoked alone."""
+
     @property
     def logger(self) -> Logger:
         """The log; what is written to it carries the run and the step."""
         return log.logger()
+
+    def checkpoint(self, percent: float | None = None, message: str | None = None, item: str | None = None) -> None:
+        """To be called between two items of long work, as often as one likes: ends the action when its run is
+        cancelled, waits while it is paused, and tells how far it is (`percent` from 0 to 100).
+
+        Raises RunCancelled and RunPaused, which an action lets pass after it has put its own things in order.
+        """
+        if self.checkpoints is not None:
+            self.checkpoints.reached(StepProgress(percent, message, item))
 
     def operation_id(self) -> str:
         """Names what this step does, the same for every attempt of it: 24 hexadecimal digits.

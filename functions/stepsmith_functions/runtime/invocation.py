@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from stepsmith_functions.runtime import clients, gate, large, log, secrets
+from stepsmith_functions.runtime.checkpoints import Checkpoints
 from stepsmith_functions.runtime.context import ActionContext, Clock, Ids, RandomIds, SystemClock
 from stepsmith_functions.runtime.control import ControlReader
 from stepsmith_functions.runtime.errors import (
@@ -27,7 +28,16 @@ from stepsmith_functions.runtime.errors import (
     InvalidParams,
     InvalidResult,
 )
-from stepsmith_functions.runtime.recording import Begun, Earlier, RunReader, StepEnd, StepError, StepRecorder, StepStart
+from stepsmith_functions.runtime.recording import (
+    Begun,
+    Earlier,
+    RunReader,
+    StepEnd,
+    StepError,
+    StepProgress,
+    StepRecorder,
+    StepStart,
+)
 from stepsmith_functions.runtime.secrets import AwsSecrets, SecretStore
 from stepsmith_functions.runtime.settings import Settings
 
@@ -223,8 +233,9 @@ def handle(
             now=host.clock.now,
             logger=log.logger,
         )
+        boundary = call.boundary()
         try:
-            answer = gate.ask(call.boundary(), keepers)
+            answer = gate.ask(boundary, keepers)
         except OF_THE_GATE as refusal:
             refused = {"error": type(refusal).__name__, "reason": str(refusal)}
             log.logger().info("the step does not begin", extra=refused)
@@ -245,6 +256,14 @@ def handle(
             secrets=store,
             open_history=lambda: _opened(lambda: host.history.reader(settings)),
             remaining_seconds=lambda: remaining_ms() / 1000,
+            checkpoints=Checkpoints(
+                control=lambda: gate.control_of(boundary, keepers),
+                tell=record.progressed,
+                clock=host.clock,
+                remaining_seconds=lambda: remaining_ms() / 1000,
+                may_be_given_up=repeatable and boundary.pausable,
+                logger=log.logger,
+            ),
         )
         try:
             params = secrets.filled(
@@ -311,6 +330,7 @@ class _Record:
     def __init__(self, action: str, call: _Call, host: Host, settings: Settings) -> None:
         self._clock = host.clock
         self._visit = call.visit
+        self._start: StepStart | None = None
         self._recorder: StepRecorder | None = None
         self._identity: dict[str, Any] = {}
         if call.run_id and call.workflow and call.step_id and call.path:
@@ -334,17 +354,20 @@ class _Record:
         self._started_at: datetime = host.clock.now()
 
     def started(self, *, once: bool, lease: timedelta) -> Begun | Earlier | None:
-        return self._tell(
-            lambda recorder: recorder.started(
-                StepStart(
-                    started_at=self._started_at,
-                    visit=self._visit,
-                    once=once and self._visit is not None,
-                    until=self._started_at + lease,
-                    **self._identity,
-                )
-            )
+        if self._recorder is None:
+            return None
+        start = self._start = StepStart(
+            started_at=self._started_at,
+            visit=self._visit,
+            once=once and self._visit is not None,
+            until=self._started_at + lease,
+            **self._identity,
         )
+        return self._tell(lambda recorder: recorder.started(start))
+
+    def progressed(self, progress: StepProgress) -> None:
+        if (start := self._start) is not None:
+            self._tell(lambda recorder: recorder.progressed(start, progress))
 
     def ended(self, output: JsonValue, error: StepError | None) -> None:
         self._tell(

@@ -106,6 +106,21 @@ class StepEnd:
     """The path of the step that this one undoes."""
 
 
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """How far an attempt is, as its action says."""
+
+    percent: float | None = None
+    """0 to 100."""
+    message: str | None = None
+    item: str | None = None
+    """What it works on."""
+
+    @property
+    def says_anything(self) -> bool:
+        return (self.percent, self.message, self.item) != (None, None, None)
+
+
 class StepRecorder(Protocol):
     """Keeps what handlers tell. It may raise: the handler logs that and goes on."""
 
@@ -114,6 +129,10 @@ class StepRecorder(Protocol):
 
         None where that is not known.
         """
+        ...
+
+    def progressed(self, step: StepStart, progress: StepProgress) -> None:
+        """Keeps how far the attempt is that began with `step`, unless another one has begun or it has ended."""
         ...
 
     def ended(self, step: StepEnd) -> None: ...

@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from stepsmith_functions.runtime import clients, log
 from stepsmith_functions.runtime.invocation import Host, hosted
-from stepsmith_functions.runtime.recording import RecordedStep, StepEnd, StepStart
+from stepsmith_functions.runtime.recording import RecordedStep, StepEnd, StepProgress, StepStart
 
 EVENTS = Path(__file__).parents[3] / "events" / "actions"
 
@@ -52,6 +52,7 @@ class FakeHistory:
 
     starts: list[StepStart] = field(default_factory=list)
     ends: list[StepEnd] = field(default_factory=list)
+    progress: list[StepProgress] = field(default_factory=list)
     steps: list[RecordedStep] = field(default_factory=list)
 
     def recorder(self, settings: object) -> FakeHistory:
@@ -65,6 +66,9 @@ class FakeHistory:
 
     def started(self, step: StepStart) -> None:
         self.starts.append(step)
+
+    def progressed(self, step: StepStart, progress: StepProgress) -> None:
+        self.progress.append(progress)
 
     def ended(self, step: StepEnd) -> None:
         self.ends.append(step)

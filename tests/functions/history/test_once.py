@@ -55,7 +55,7 @@ class Step:
             start = StepStart(**self.identity(attempt), started_at=begun, visit=visit, once=True, until=begun + LEASE)
             return self.recorder.started(start)
 
-        keepers = gate.Keepers(control=lambda: None, begin=begin, now=lambda: self.now, logger=Quiet())
+        keepers = gate.Keepers(control=lambda: None, begin=begin, now=lambda: self.now, logger=Quiet)
         step = gate.Boundary(run_id=self.run_id, controlled=True, pausable=True, parents=(), attempt=attempt)
         answer = gate.ask(step, keepers)
         if isinstance(answer, gate.Done):

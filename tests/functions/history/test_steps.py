@@ -20,7 +20,7 @@ from stepsmith_functions.history.steps import DynamoStepRecorder
 from stepsmith_functions.history.store import HistoryThrottledError, all_steps
 from stepsmith_functions.history.values import StoredValue
 from stepsmith_functions.runtime import clients
-from stepsmith_functions.runtime.recording import StepEnd, StepError, StepStart
+from stepsmith_functions.runtime.recording import StepEnd, StepError, StepProgress, StepStart
 
 START = datetime(2026, 7, 12, 8, 30, tzinfo=UTC)
 PARAMS = {"process_id": 42, "token": "***"}
@@ -270,3 +270,15 @@ def test_the_deployment_configures_what_handlers_use(
     with pytest.raises(ValueError, match="a day at least"):
         history.recorder_for_steps()
     clients.reset()
+
+
+def test_progress_stands_until_the_attempt_ends(recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore) -> None:
+    recorder.started(started())
+    recorder.progressed(started(), StepProgress(12.5, "hosts", "10.0.0.1"))
+    assert only(dynamo_store).progress == StepProgress(12.5, "hosts", "10.0.0.1")
+    recorder.progressed(started(second=-5), StepProgress(99))  # of an attempt that was given up
+    assert only(dynamo_store).progress == StepProgress(12.5, "hosts", "10.0.0.1")
+    recorder.ended(ended())
+    assert only(dynamo_store).progress is None
+    recorder.progressed(started(), StepProgress(100))
+    assert only(dynamo_store).progress is None

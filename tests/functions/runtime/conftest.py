@@ -11,13 +11,14 @@ import pytest
 
 from stepsmith_functions.runtime.errors import SecretUnavailable
 from stepsmith_functions.runtime.invocation import Host, hosted
-from stepsmith_functions.runtime.recording import StepEnd, StepStart
+from stepsmith_functions.runtime.recording import StepEnd, StepProgress, StepStart
 
 
 @dataclass
 class FakeHistory:
     starts: list[StepStart] = field(default_factory=list)
     ends: list[StepEnd] = field(default_factory=list)
+    progress: list[StepProgress] = field(default_factory=list)
     broken: bool = False
 
     def recorder(self, settings: object) -> FakeHistory:
@@ -33,6 +34,9 @@ class FakeHistory:
         self.starts.append(step)
         if self.broken:
             raise OSError("no table")
+
+    def progressed(self, step: StepStart, progress: StepProgress) -> None:
+        self.progress.append(progress)
 
     def ended(self, step: StepEnd) -> None:
         self.ends.append(step)
