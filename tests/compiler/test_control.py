@@ -127,6 +127,57 @@ def test_steps_of_a_finally_are_out_of_control() -> None:
     assert controlled == {"work", "caught", "side", "after"}  # nothing leads to caught_too
 
 
+UNDONE = """
+name: undone
+on_failure: rollback
+steps:
+  - {id: one, action: ping, rollback: {action: ping}}
+  - id: many
+    try:
+      - id: both
+        parallel:
+          left: [{id: two, action: ping, rollback: {action: ping}}, {id: work, action: ping, MODIFIERS}]
+          right: [{wait: 1h}]
+    catch: [{then: continue}]
+    finally: [{id: inner_end, action: ping}]
+  - {id: after, action: ping}
+finally: [{id: last, action: ping}]
+"""
+
+
+@pytest.mark.parametrize("modifiers", ["on_failure: continue", "on_failure: fail", "on_failure: rollback", "retry: 0"])
+def test_a_cancelled_run_is_rolled_back_between_its_blocks_and_its_own_finally(modifiers: str) -> None:
+    made = run(UNDONE.replace("MODIFIERS", modifiers), outcomes={"work": CANCEL})
+    assert cancelled(made)
+    ids = [path.rpartition(".")[2] if not path.endswith(".rollback") else path for path in made.steps]
+    assert ids == ["one", "two", "work", "inner_end", "both.left.two.rollback", "one.rollback", "last"]
+    assert json.loads(made.execution.cause or "")["status"] == "rolled_back"
+
+
+def test_a_run_that_is_not_rolled_back_when_it_fails_is_not_when_it_is_cancelled() -> None:
+    text = UNDONE.replace("on_failure: rollback\nsteps", "steps").replace("MODIFIERS", "on_failure: rollback")
+    made = run(text, outcomes={"work": CANCEL})
+    assert cancelled(made)
+    assert not [path for path in made.steps if path.endswith(".rollback")]
+
+
+def test_a_step_that_fails_the_run_without_a_rollback_is_rolled_back_when_cancelled() -> None:
+    text = UNDONE.replace("MODIFIERS", "retry: 0").replace(
+        "{id: after, action: ping}", "{id: z, action: ping, on_failure: fail}"
+    )
+    made = run(text, outcomes={"z": CANCEL})
+    assert cancelled(made)
+    assert made.steps[-3:] == ["both.left.two.rollback", "one.rollback", "last"]
+
+
+def test_undos_are_out_of_control() -> None:
+    asl = json.loads(compiled(UNDONE.replace("MODIFIERS", "retry: 0")).asl or "")
+    undos = [task for task in tasks(asl["States"]) if "step" in task["Arguments"]["Payload"]]
+    undos = [task for task in undos if "undoes" in task["Arguments"]["Payload"]["step"]]
+    assert len(undos) == 2
+    assert all("control" not in task["Arguments"]["Payload"]["run"] for task in undos)
+
+
 _BODIES = st.recursive(
     st.just("work"),
     lambda inner: st.one_of(

@@ -124,6 +124,7 @@ output: "{{{{ steps.all.output }}}}"
             "all": "the Map",
             "ask": "its task",
             "all.failed": "a failed item must end well for the Map to go on",
+            "all.cancelled": "a cancelled item must not",
             "all.tolerance": "the Choice that counts",
             "all.intolerable": "the failure",
             "workflow.end": "a Choice cannot end a machine",

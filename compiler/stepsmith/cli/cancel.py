@@ -19,7 +19,7 @@ EXAMPLE: Final = """
 
 def configure(parser: argparse.ArgumentParser) -> None:
     orders.configure(parser)
-    parser.add_argument("--now", action="store_true", help="stop it where it is: no finally, no rollback")
+    parser.add_argument("--now", action="store_true", help="stop it where it is: no finally runs")
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
