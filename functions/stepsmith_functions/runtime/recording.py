@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pydantic import JsonValue
+if TYPE_CHECKING:  # who only reads the history needs no pydantic
+    from pydantic import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
