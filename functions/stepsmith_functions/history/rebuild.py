@@ -127,10 +127,9 @@ class _Rebuilder:
     # -- steps with a state of their own --------------------------------------------------------------
 
     def _record(self, visit: Visit, origin: Origin) -> StepRecord:
-        status, error = (
-            self._status(visit),
-            (_error(visit) or _late_error(visit)) if visit.failed or _ran_out(visit, visit.state) else None,
-        )
+        status = self._status(visit)
+        failed = visit.failed or _ran_out(visit, visit.state)
+        error = (_error(visit) or _late_error(visit)) if failed else None
         return StepRecord(
             run_id=self.run_id,
             step_id=origin.step or "",
