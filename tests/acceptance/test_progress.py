@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from stepsmith.local.aws import LocalAws
-from stepsmith.local.runner import Progress, RunOptions, functions_of, run_workflow, substituted
+from stepsmith.local.machines import functions_of, substituted
+from stepsmith.local.runner import Progress, RunOptions, run_workflow
 from stepsmith.local.sam import read_template
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunRecord, StepRecord
