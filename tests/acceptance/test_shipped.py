@@ -47,6 +47,28 @@ def test_basic_scan_and_report(shipped: Desk) -> None:
     assert late["elapsed_s"] >= 3 * 600
 
 
+@pytest.mark.row("S4-064")
+def test_scheduled_maintenance(shipped: Desk) -> None:
+    """With the real actions: the rules are renewed, a harmless test file is found, the report is kept and mailed."""
+    shipped.write("uploads/sample.txt", f"STEPSMITH-{'HARMLESS'}-SCAN-TEST-FILE")
+    shipped.write("uploads/letter.txt", "Dear all")
+    called = shipped.call("run", "scheduled-maintenance", "-p", "path=uploads", "--json")
+    assert called.status == 0, called.err
+    output, steps = called.json["output"], {step["id"]: step for step in called.json["steps"]}
+    assert list(steps) == ["update", "scan", "report", "tell"]
+    assert (output["updated"], output["files_scanned"], output["threats_found"]) == (True, 2, 1)
+    assert output["rules_version"] == steps["update"]["output"]["version"]
+    assert steps["tell"]["output"]["channel"] == "email"
+    report = shipped.root / ".stepsmith" / "s3" / output["report_uri"].removeprefix("s3://")
+    assert "sample.txt" in report.read_text()
+
+    mocks = shipped.write("mocks.yaml", "update: {raise: HttpUnreachable, message: nobody there}\n")
+    without = shipped.call("run", "scheduled-maintenance", "-p", "path=uploads", "--mock", str(mocks), "--json").json
+    update = without["steps"][0]
+    assert (without["status"], update["status"], update["attempts"]) == ("succeeded", "failed", 4)
+    assert without["output"]["threats_found"] == 1
+
+
 @pytest.mark.row("S4-065")
 def test_false_positive_handling(shipped: Desk) -> None:
     """With the real actions: the file is back, an exclusion and a record are kept, and the team is told."""
