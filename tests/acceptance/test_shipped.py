@@ -4,11 +4,79 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from stepsmith.diagnostics import Diagnostics
+from stepsmith.document import Json, plain
+from stepsmith.loading import load_document, read_source
+from stepsmith.pipeline import Compilation, compile_bytes
+from stepsmith.project import Project
+from stepsmith.rehearsals.coverage import coverage
+from stepsmith.rehearsals.model import Outcome, Verdict
+from stepsmith.rehearsals.running import Rehearser
+from stepsmith_functions.history.records import RunRecord, RunStatus
 from tests.acceptance.conftest import ROOT, Called, Desk
+from tests.support.process import process_as_before
+
+WORKFLOWS = sorted(path.stem for path in (ROOT / "workflows").glob("*.yaml"))
+PROJECT = Project(ROOT)
+CATALOG = PROJECT.catalog()
+
+
+def as_written(path: Path) -> Compilation:
+    return compile_bytes(path.name, path.read_bytes(), CATALOG)
+
+
+def without_rollback(path: Path) -> Compilation:
+    """The workflow with nothing in it that undoes anything."""
+    diagnostics = Diagnostics()
+    source = read_source(path.name, path.read_bytes(), diagnostics)
+    assert source is not None
+    document = load_document(source, diagnostics)
+    assert document is not None
+    return compile_bytes(path.name, json.dumps(stripped(plain(document.root))).encode(), CATALOG)
+
+
+def stripped(value: Json) -> Json:
+    if isinstance(value, list):
+        return [stripped(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: "fail" if item == "rollback" and key in ("on_failure", "then") else stripped(item)
+        for key, item in value.items()
+        if key != "rollback"
+    }
+
+
+def rehearsed(name: str, compile_: Callable[[Path], Compilation]) -> dict[str, Verdict]:
+    """How each rehearsal of the workflow ended."""
+    rehearser = Rehearser(PROJECT, CATALOG, compile_)
+    files = sorted((ROOT / "workflows" / "rehearsals").glob(f"{name}.*.yaml"))
+    with process_as_before():
+        return {file.name: rehearser.rehearse(file) for file in files}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_rehearsals_reach_everything_and_a_rollback_costs_a_run_that_succeeds_nothing(name: str) -> None:
+    verdicts = rehearsed(name, as_written)
+    assert {file: verdict.outcome for file, verdict in verdicts.items()} == dict.fromkeys(verdicts, Outcome.PASSED)
+    (covered,) = coverage(verdicts.values(), CATALOG)
+    assert covered.gaps == ()
+
+    plainer = rehearsed(name, without_rollback)
+    happy = {file for file, verdict in verdicts.items() if run_of(verdict).status is RunStatus.SUCCEEDED}
+    assert happy
+    for file in happy:
+        assert run_of(verdicts[file]).transitions == run_of(plainer[file]).transitions
+
+
+def run_of(verdict: Verdict) -> RunRecord:
+    assert verdict.report is not None
+    return verdict.report.run
 
 
 @pytest.fixture
@@ -45,6 +113,16 @@ def test_basic_scan_and_report(shipped: Desk) -> None:
     late = scan(shipped, found.replace("}}", "}, after: 601s}")).json
     assert (late["steps"][0]["error"]["type"], late["steps"][0]["attempts"]) == ("States.Timeout", 3)
     assert late["elapsed_s"] >= 3 * 600
+
+
+def test_critical_threat_response_takes_no_file_away_that_nobody_is_told_of(shipped: Desk) -> None:
+    file = shipped.write("uploads/invoice.exe", "malicious")
+    mocks = shipped.write("mocks.yaml", "tell: {raise: DeliveryFailed, message: the mail server is down}\n")
+    called = shipped.call("run", "critical-threat-response", "-p", f"file_path={file}", "--mock", str(mocks), "--json")
+    result = called.json
+    assert (called.status, result["status"], result["error"]["type"]) == (1, "rolled_back", "DeliveryFailed")
+    assert [step["path"] for step in result["steps"] if step["status"] == "rolled_back"] == ["quarantine"]
+    assert file.read_text() == "malicious"
 
 
 @pytest.mark.row("S4-064")
