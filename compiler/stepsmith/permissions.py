@@ -52,6 +52,9 @@ _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Calls that IAM knows by other names than the API's."""
 
+_NEVER_LESS: Final = frozenset({"ec2:DescribeInstances"})
+"""Actions that IAM allows on every resource or not at all."""
+
 _OF_OBJECTS: Final = ("s3:deleteObjects",)
 """Calls on the objects of a bucket that name the objects elsewhere than in Key."""
 
@@ -71,9 +74,9 @@ def permissions_of(step: AwsStep, integration: Integration, workflow: Workflow) 
 
 
 def is_wide(permissions: Iterable[Permission]) -> bool:
-    """Whether one of the calls themselves is allowed on every resource."""
+    """Whether one of the calls themselves is allowed on every resource, and could be on less."""
     first = next(iter(permissions), None)
-    return first is not None and EVERY in first.resources
+    return first is not None and EVERY in first.resources and not set(first.actions) <= _NEVER_LESS
 
 
 def merged(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
@@ -184,6 +187,25 @@ _TARGETS: Final[Mapping[str, tuple[tuple[Place, Arns], ...]]] = {
 }
 """By service, or by call where it differs: the params that name what is worked on, and the ARNs they mean."""
 
+_SNAPSHOT: Final = "arn:${AWS::Partition}:ec2:${AWS::Region}::snapshot/*"
+"""Snapshots have no account in their ARN."""
+_USER: Final = "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*"
+_GROUP: Final = _arn("ec2", "security-group/*")
+
+_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ec2:createSecurityGroup": (_GROUP, _arn("ec2", "vpc/*")),
+    "ec2:createSnapshot": (_SNAPSHOT, _arn("ec2", "volume/*")),
+    "ec2:deleteSecurityGroup": (_GROUP,),
+    "ec2:deleteSnapshot": (_SNAPSHOT,),
+    "ec2:modifyNetworkInterfaceAttribute": (
+        _GROUP, _arn("ec2", "instance/*"), _arn("ec2", "network-interface/*"),
+    ),
+    "ec2:revokeSecurityGroupEgress": (_GROUP,),
+    "iam:listAccessKeys": (_USER,),
+    "iam:updateAccessKey": (_USER,),
+}  # fmt: skip
+"""Calls that work on what only a run knows, but on nothing of another kind."""
+
 _NAMELESS: Final = frozenset({"dynamodb:listTables", "lambda:listFunctions", "secretsmanager:createSecret"})
 """Calls of those services that work on no single thing although a param is called like one."""
 
@@ -197,6 +219,7 @@ def _resources(params: ObjectValue, integration: Integration, key: str) -> Itera
         return
     if key in _NAMELESS:
         return
+    yield from _KINDS.get(key, ())
     for place, arns in _TARGETS.get(key, _TARGETS.get(integration.package, ())):
         for name in _texts(params, place):
             if name is None:

@@ -440,6 +440,13 @@ def test_errors_that_a_call_cannot_fail_with_are_pointed_out(call: str, params: 
          ["lambda:R:A:function:f", "lambda:R:A:function:f:*"]),
         ("bedrock:invokeModel", "{ModelId: anthropic.claude-v2, Body: {}}", ["bedrock:InvokeModel"],
          ["bedrock:R::foundation-model/anthropic.claude-v2"]),
+        ("ec2:modifyNetworkInterfaceAttribute", '{NetworkInterfaceId: "{{ input.name }}", Groups: [a]}',
+         ["ec2:ModifyNetworkInterfaceAttribute"],
+         ["ec2:R:A:instance/*", "ec2:R:A:network-interface/*", "ec2:R:A:security-group/*"]),
+        ("ec2:createSnapshot", '{VolumeId: "{{ input.name }}"}', ["ec2:CreateSnapshot"],
+         ["ec2:R:A:volume/*", "ec2:R::snapshot/*"]),
+        ("iam:updateAccessKey", '{UserName: "{{ input.name }}", AccessKeyId: AKIAIOSFODNN7EXAMPLE, Status: Inactive}',
+         ["iam:UpdateAccessKey"], ["iam::A:user/*"]),
         ("cloudwatch:putMetricData", "{Namespace: n, MetricData: [{MetricName: m}]}", ["cloudwatch:PutMetricData"],
          ["*"]),
     ],
@@ -451,6 +458,12 @@ def test_the_role_allows_what_the_params_name(call: str, params: str, actions: l
     assert resources(steps) == wanted
     hinted = "wide-permission" in [item.slug for item in compilation(steps).diagnostics]
     assert hinted == (wanted == ["*"])
+
+
+def test_what_iam_never_allows_on_less_is_no_hint() -> None:
+    steps = "  - aws: ec2:describeInstances\n    params: {InstanceIds: [i-0123456789abcdef0]}"
+    assert resources(steps) == ["*"]
+    assert [item.slug for item in compilation(steps).diagnostics] == []
 
 
 def test_a_job_that_is_waited_for_needs_more() -> None:
