@@ -377,6 +377,23 @@ def test_a_jsonpath_machine_goes_to_motos_interpreter(make_aws: MakeAws) -> None
     assert history[0]["type"] == "ExecutionStarted"
 
 
+def test_canary_moto_names_instances_itself(stock: Any) -> None:
+    models = importlib.import_module("moto.ec2.models.instances")
+    assert tuple(inspect.signature(models.random_instance_id).parameters) == ()
+    ran = stock("ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
+    assert ran["Instances"][0]["InstanceId"] != "i-0123456789abcdef0"
+
+
+def test_the_one_instance_has_what_an_instance_has(make_aws: MakeAws) -> None:
+    with make_aws() as aws:
+        (reservation,) = aws.client("ec2").describe_instances()["Reservations"]
+    (instance,) = reservation["Instances"]
+    assert instance["InstanceId"] == "i-0123456789abcdef0"
+    assert instance["VpcId"]
+    assert [len(interface["Groups"]) for interface in instance["NetworkInterfaces"]] == [1]
+    assert [disk["DeviceName"] for disk in instance["BlockDeviceMappings"]] == ["/dev/sda1"]
+
+
 def test_only_one_local_aws_at_a_time_and_everything_is_put_back(make_aws: MakeAws, monkeypatch: Any) -> None:
     import os
 

@@ -15,12 +15,13 @@ from typing import Any, Final, TypeAlias
 
 from stepsmith.document import Json
 from stepsmith.local.functions import ACCOUNT, REGION
-from stepsmith.local.moto_seam import objects_of
+from stepsmith.local.moto_seam import make_instance, objects_of
 from stepsmith.local.sam import FUNCTION, STATE_MACHINE, FunctionResource, Properties, Resolver, Resource, SamTemplate
 
 STACK: Final = "local"
 """`AWS::StackName` of a local run."""
 INSTANCE: Final = "i-0123456789abcdef0"
+"""The one instance that exists here, and that actions work on when a step names none."""
 SENDER: Final = "stepsmith@localhost.example"
 
 _PSEUDO: Final = {
@@ -159,9 +160,7 @@ class LocalStack:
 
     def provision(self, service: str) -> None:
         """Makes the template's resources of a service, by boto3's name for it."""
-        kinds = _MAKERS.get(service)
-        if kinds is None:
-            return
+        kinds = _MAKERS.get(service, {})
         resources = {**_STANDARD, **self.template.resources}
         for resource in resources.values():
             if resource.type in kinds:
@@ -170,6 +169,8 @@ class LocalStack:
             self._make_history_table()
         if service == "ses":
             self.client("ses").verify_email_identity(EmailAddress=self.environment.get("ALERTS_SENDER", SENDER))
+        if service == "ec2":
+            make_instance(self.client("ec2"), self.environment.get("DEFAULT_INSTANCE_ID") or INSTANCE)
 
     def _properties(self, resource: Resource) -> Properties:
         resolved = self._resolver.resolve(resource.properties)

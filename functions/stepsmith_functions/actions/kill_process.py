@@ -88,7 +88,7 @@ def kill_process(params: KillProcessParams, context: ActionContext) -> KillProce
     """Ends a process on an instance through Systems Manager.
 
     It runs the deployment's own document, so that its role can end processes and nothing else, or
-    AWS-RunShellScript where there is none. Against the local AWS no instance exists: every command succeeds there,
+    AWS-RunShellScript where there is none. Against the local AWS no process runs: every command succeeds there,
     so that `killed` is true and ProcessNotFound never arises. Process ids are reused; a retry may find
     ProcessNotFound where the first try had succeeded.
     """

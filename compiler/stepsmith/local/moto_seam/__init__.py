@@ -7,12 +7,14 @@ changed, or no longer needs replacing.
 
 `desk` says what stands behind the API; `states`, `functions`, `events` with its `targets` and `schedules`, and
 `dynamodb` are what stands in for parts of moto; `seams` puts them in place. `imports` postpones what moto imports
-needlessly, `objects` reads beneath the API what a run leaves in its buckets.
+needlessly, `objects` reads beneath the API what a run leaves in its buckets, `instances` makes an instance whose id is
+known before.
 """
 
 from stepsmith.local.moto_seam.desk import Desk
 from stepsmith.local.moto_seam.events import publish_status
+from stepsmith.local.moto_seam.instances import make_instance
 from stepsmith.local.moto_seam.objects import objects_of
 from stepsmith.local.moto_seam.seams import SEAMS, Installed, Seam, install
 
-__all__ = ["SEAMS", "Desk", "Installed", "Seam", "install", "objects_of", "publish_status"]
+__all__ = ["SEAMS", "Desk", "Installed", "Seam", "install", "make_instance", "objects_of", "publish_status"]
