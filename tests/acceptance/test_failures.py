@@ -143,6 +143,37 @@ def test_a_run_recovers_by_its_handlers_or_fails_without(desk: Desk) -> None:
 
 
 @pytest.mark.row("S4-113")
+def test_an_error_that_a_workflow_raises_itself_is_told_where_a_handler_takes_it(desk: Desk) -> None:
+    ran = desk.run(
+        """
+        name: raised
+        input: {count: {type: integer}}
+        steps:
+          - id: careful
+            try:
+              - id: too_many
+                if: "{{ input.count > 1 }}"
+                fail: {error: TooMany, cause: "{{ input.count }} at once"}
+            catch:
+              - errors: [TooMany]
+                steps:
+                  - {id: told, action: note, params: {text: "{{ error.message }}"}}
+                then: continue
+          - id: after
+            if: "{{ input.count > 2 }}"
+            fail: {error: FarTooMany, cause: "{{ input.count }} of them"}
+        finally:
+          - {id: closed, action: note, params: {text: closed}}
+        """,
+        {"count": 3},
+    )
+    assert [(step["id"], step["status"], step["error"]) for step in ran.steps if step["status"] == "failed"] == [
+        ("too_many", "failed", {"type": "TooMany", "message": "3 at once"}),
+        ("after", "failed", {"type": "FarTooMany", "message": "3 of them"}),
+    ]
+    assert ran.result["error"]["step"] == "after"
+
+
 def test_a_failed_step_that_may_be_skipped_does_not_end_the_run(desk: Desk) -> None:
     for word in ("continue", "skip"):
         ran = desk.run(

@@ -4,7 +4,7 @@ As JSON: `{"version", "workflow", "source", "states": {STATE: {...}}, "steps": {
 `role`, `line` and `column` of the step's `-`, `step` (its id), `path` (with `[]` for each iteration or round),
 `action`, `blocks` (the paths of the switch, try and repeat blocks around it), `round_of` (the repeat whose next round
 it begins), `folded` (steps without a state of their own that happen when it ends), `ways` (the same for one way out),
-`wraps` (its output holds the step's under `output`).
+`wraps` (its output holds the step's under `output`), `raises` (the error that a `fail` step hands to a handler here).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from stepsmith.model.steps import (
     UNDO,
     ActionStep,
     Block,
+    FailStep,
     ForEachStep,
     ParallelStep,
     RepeatStep,
@@ -118,6 +119,8 @@ def _state(state: State, places: dict[str, _Place], rounds: dict[str, str]) -> J
         }
     else:
         entry = _entry(place, origin.role)
+        if origin.role is Role.RAISE and isinstance(place.step, FailStep) and state.name == place.step.id:
+            entry["raises"] = place.step.error
     if state.name in rounds:
         entry["round_of"] = rounds[state.name]
     if origin.wraps:

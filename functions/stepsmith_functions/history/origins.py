@@ -19,6 +19,7 @@ mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}, "on_failure"?: "rollb
               state's input says: `{"undoes": PATH}`
     hands     the variable in which a step without a handler leaves what its undo reads
     reshapes  true: the step can be undone, and its output is not what its handler answered
+    raises    the error that a `fail` step hands to a handler, in whose way no Fail state can stand
     wraps     true: the state's output holds the step's under `output`, beside what else leaves a branch
     blocks    the paths of the blocks around it that no Map or Parallel stands for (`switch`, `try`, `repeat`),
               outermost first; where it is left out, the blocks that its path begins with
@@ -69,6 +70,7 @@ class Origin:
     ways: tuple[Way, ...] = ()
     round_of: str | None = None
     undoes: str | None = None
+    raises: str | None = None
     blocks: tuple[str, ...] | None = None
     wraps: bool = False
     hands: str | None = None
@@ -118,6 +120,7 @@ def _origin(entry: Mapping[str, Json]) -> Origin:
         ways=tuple(_ways(entry.get("ways"))),
         round_of=_text(entry, "round_of"),
         undoes=_text(entry, "undoes"),
+        raises=_text(entry, "raises"),
         blocks=_texts(blocks) if isinstance(blocks, Sequence) else None,
         wraps=entry.get("wraps") is True,
         hands=_text(entry, "hands"),

@@ -122,6 +122,9 @@ class _Rebuilder:
                 yield from self._of_condition(visit, origin)
             elif origin.role in (STEP, SET) or (origin.role == BLOCK and visit.kind in _SPANNING):
                 yield self._found(visit, origin, self._record(visit, origin))
+            elif origin.raises is not None and visit.exited_at is not None:
+                record = replace(self._record(visit, origin), status=StepStatus.FAILED, output=None)
+                yield self._found(visit, origin, replace(record, error=_raised(visit, origin.raises)))
         yield from self._of_folded(visit, origin)
 
     # -- steps with a state of their own --------------------------------------------------------------
@@ -358,6 +361,15 @@ def _handed(visit: Visit, origin: Origin) -> Json:
     if origin.hands is not None and (text := visit.assigned.get(origin.hands)) is not None:
         return _member(from_text(text), "with")
     return _member(_member(_member(visit.parameters, "Payload"), "step"), "undo")
+
+
+def _raised(visit: Visit, error: str) -> StepError:
+    """The error of a `fail` step that a handler took; its message is on record where something reads it."""
+    for text in visit.assigned.values():
+        value = from_text(text)
+        if _member(value, "type") == error and isinstance(message := _member(value, "message"), str):
+            return StepError(error, message)
+    return StepError(error, "")
 
 
 def _undone(visit: Visit) -> str | None:
