@@ -163,3 +163,26 @@ def test_false_positive_handling(shipped: Desk) -> None:
     assert steps["exclude"]["output"]["exclusion_id"] == called.json["output"]["exclusion_id"]
     assert steps["record"]["output"]["record_id"] == called.json["output"]["record_id"]
     assert (steps["tell"]["status"], steps["tell"]["output"]["channel"]) == ("succeeded", "email")
+
+
+def test_ransomware_containment_is_undone_after_a_false_alarm_and_stays_after_an_attack(shipped: Desk) -> None:
+    """On an instance of the emulated EC2, and on real files."""
+    shipped.write("share/letter.txt", "Dear all")
+    given = {"finding": "f-1", "instance_id": "i-0123456789abcdef0", "process_id": 4242, "path": "share"}
+    alarm = shipped.call("run", "ransomware-containment", "--input", json.dumps(given), "--json")
+    steps = {step["path"]: step for step in alarm.json["steps"]}
+    assert (alarm.status, alarm.json["status"], alarm.json["error"]["type"]) == (1, "rolled_back", "NotConfirmed")
+    assert [path for path in steps if path.endswith(".rollback")] == [
+        "contain.network.interfaces[0].move.rollback",
+        "contain.network.fence.rollback",
+        "contain.evidence.snapshots[0].snapshot.rollback",
+    ]
+    assert {step["status"] for path, step in steps.items() if path.endswith(".rollback")} == {"succeeded"}
+    assert [step["status"] for step in steps.values() if step["id"] in ("all_clear", "report")] == ["succeeded"] * 2
+
+    locked = shipped.write("share/letter.txt.locked", f"STEPSMITH-{'HARMLESS'}-SCAN-TEST-FILE")
+    attack = shipped.call("run", "ransomware-containment", "--input", json.dumps(given), "--json").json
+    assert attack["status"] == "succeeded"
+    assert attack["output"]["threats_found"] == len(attack["output"]["quarantined"]) == 1
+    assert len(attack["output"]["snapshots"]) == 1
+    assert not locked.exists()
