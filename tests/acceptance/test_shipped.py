@@ -186,3 +186,29 @@ def test_ransomware_containment_is_undone_after_a_false_alarm_and_stays_after_an
     assert attack["output"]["threats_found"] == len(attack["output"]["quarantined"]) == 1
     assert len(attack["output"]["snapshots"]) == 1
     assert not locked.exists()
+
+
+@pytest.mark.row("S0-084")
+def test_phishing_analysis(shipped: Desk) -> None:
+    """With real attachments; where there is no mail gateway, people are told and what was done is undone."""
+    event = json.loads((ROOT / "events" / "runs" / "phishing-analysis.json").read_text())
+    shipped.write("mail/letter.txt", "Dear all")
+    event["attachments"] = ["mail/letter.txt"]
+    asked = shipped.call("run", "phishing-analysis", "--input", json.dumps(event), "--json")
+    assert asked.status == 0, asked.err
+    assert asked.json["output"] == {"verdict": "suspicious", "bad_links": 0, "threats": 0, "unknown": 1}
+
+    infected = shipped.write("mail/invoice.txt", f"STEPSMITH-{'HARMLESS'}-SCAN-TEST-FILE")
+    event["attachments"] = ["mail"]
+    alone = shipped.call("run", "phishing-analysis", "--input", json.dumps(event), "--json").json
+    steps = {step["id"]: step for step in alone["steps"]}
+    assert (alone["status"], alone["error"]["step"]) == ("rolled_back", "block")
+    assert (steps["seize"]["status"], steps["not_taken_away"]["status"]) == ("rolled_back", "succeeded")
+    assert infected.exists()
+
+    mocks = shipped.write("mocks.yaml", "block: {return: {status_code: 204}}\nwithdraw: {return: {status_code: 204}}\n")
+    handled = shipped.call(
+        "run", "phishing-analysis", "--input", json.dumps(event), "--mock", str(mocks), "--json"
+    ).json
+    assert (handled["status"], handled["output"]["verdict"]) == ("succeeded", "malicious")
+    assert not infected.exists()
