@@ -90,7 +90,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
             total += 1.0 if ord(char) > 0x2E80 else 0.71
         else:
             total += 0.575
-    return total * size * (1.08 if bold else 1.02)
+    return total * size * (1.17 if bold else 1.02)
 
 
 def wrapped(text: str, size: float, width: float) -> list[str]:
