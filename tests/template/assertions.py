@@ -18,7 +18,8 @@ ANY_RESOURCE_ALLOWED = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
-    # Nor can this. Documented: service authorization reference, "AWS Systems Manager".
+    # Nor can these. Documented: service authorization reference, "Amazon EC2" and "AWS Systems Manager".
+    "ec2:DescribeInstances",
     "ssm:GetCommandInvocation",
 }
 MANAGED_ALLOWED = ("AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess")
