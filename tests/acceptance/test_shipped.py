@@ -212,3 +212,18 @@ def test_phishing_analysis(shipped: Desk) -> None:
     ).json
     assert (handled["status"], handled["output"]["verdict"]) == ("succeeded", "malicious")
     assert not infected.exists()
+
+
+def test_every_workflow_runs_on_its_event(shipped: Desk) -> None:
+    """As the README has it: critical-threat-response first, whose file false-positive-handling puts back."""
+    events = sorted((ROOT / "events" / "runs").glob("*.json"))
+    assert [event.stem for event in events] == WORKFLOWS
+    first = next(event for event in events if event.stem == "critical-threat-response")
+    shipped.write(json.loads(first.read_text())["file_path"], "A harmless stand-in for a malicious file.\n")
+    held = ""
+    for event in (first, *(each for each in events if each is not first)):
+        more = ["-p", f"quarantine_id={held}"] if event.stem == "false-positive-handling" else []
+        called = shipped.call("run", event.stem, "--input", str(event), *more, "--json")
+        assert (event.stem, called.json["status"]) == (event.stem, "succeeded"), called.err
+        if event is first:
+            held = next(step for step in called.json["steps"] if step["id"] == "quarantine")["output"]["quarantine_id"]

@@ -101,6 +101,7 @@ class LocalStack:
             "FILE_ROOTS": str(self.working_folder),
             "DEFAULT_INSTANCE_ID": INSTANCE,
             "ALERTS_SENDER": SENDER,
+            "SCAN_TARGETS": "127.0.0.1,::1,localhost",
             "POWERTOOLS_LOG_LEVEL": "WARNING",
             "POWERTOOLS_TRACE_DISABLED": "true",
         }
