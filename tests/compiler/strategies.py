@@ -34,6 +34,7 @@ ERRORS = {
     "ping": ["Unreachable", "Lambda.Unknown"],
 }
 CAUGHT = ["HttpError", "HttpServerError", "StoreFull", "Unreachable", "States.Timeout", "States.TaskFailed", "Mine"]
+CAUGHT += ["ApprovalRejected"]
 
 
 class Chooser(Protocol):
@@ -100,6 +101,8 @@ class Program:
         kinds = self.answers[step]
         at = attempt + sum(int(part) for part in _numbers(path))
         chosen = kinds[at % len(kinds)]
+        if chosen.get("late"):
+            return Answer(10**15)
         after = (zlib.crc32(f"{path}#{attempt}".encode()) % 5987 + 1) * MILLISECOND + 7
         return Answer(after, chosen.get("result"), chosen.get("error"), chosen.get("message", ""))
 
@@ -208,7 +211,7 @@ class Generator:
     def step(self, place: _Place) -> dict[str, Any]:
         self.size += 1
         kinds: list[tuple[str, Callable[[_Place, str], dict[str, Any]]]] = [("a", self.action)] * 6
-        kinds += [("w", self.wait)] + ([] if place.graph else [("s", self.set_step)] * 3)
+        kinds += [("w", self.wait), ("ok", self.approval)] + ([] if place.graph else [("s", self.set_step)] * 3)
         # Where several steps run at once, a failure that takes no time is a tie more often than not.
         if self.pick.chance(20 if place.graph else 100 if place.depth > 0 else 30):
             kinds.append(("f", self.fail))
@@ -264,6 +267,27 @@ class Generator:
         if self.pick.chance(25):
             step["output"] = self.reshaped(place, action)
         return step
+
+    def approval(self, place: _Place, name: str) -> dict[str, Any]:
+        asked: dict[str, Any] = {"message": self.text(place), "timeout": self.pick.number(1, 5)}
+        if self.pick.chance(60):
+            asked["approvers"] = self.pick.choice([["a@example.com", "b@example.com"], [self.text(place)]])
+        if self.pick.chance(60):
+            asked["on_timeout"] = self.pick.choice(["fail", "approve", "reject"])
+        step: dict[str, Any] = {"approval": asked}
+        self.answers[name] = [self.decision() for _ in range(self.pick.number(1, 2))]
+        if self.pick.chance(50):
+            step["on_failure"] = self.on_failure(place)
+        if self.pick.chance(25):
+            step["output"] = self.pick.choice([None, "{{ output.by }}", {"size": "{{ output.approved }}"}])
+        return step
+
+    def decision(self) -> dict[str, Any]:
+        if self.pick.chance(15):
+            return {"late": True}
+        if self.pick.chance(35):
+            return {"error": "ApprovalRejected", "message": self.pick.choice(["a: no", 'a: "no"'])}
+        return {"result": {"approved": True, "by": "a", "comment": self.pick.choice(["", "yes"]), "at": "then"}}
 
     def answer(self, action: str) -> dict[str, Any]:
         if self.pick.chance(30):

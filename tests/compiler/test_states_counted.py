@@ -1,4 +1,4 @@
-"""The states of ten workflows against what a careful person would write by hand, each with its reason."""
+"""The states of eleven workflows against what a careful person would write by hand, each with its reason."""
 
 from __future__ import annotations
 
@@ -144,6 +144,23 @@ steps:
   - {{id: end, action: ping}}
 """,
         {"ask": "its task, with a Catch", "get": "the same", "end": "its task", "put": "the handler's task"},
+    ),
+    "approvals": (
+        f"""
+steps:
+  - {{id: may_i, approval: {{message: May I?, approvers: [a@example.com, b@example.com], quorum: 2, remind: 1h}}}}
+  - {{id: and_this, approval: {{message: And this?, on_timeout: approve}}}}
+  - {{id: at_last, approval: {{message: And that?, on_timeout: reject}}, on_failure: continue}}
+  - {PUT}
+""",
+        {
+            "may_i": "its task, however many are asked and reminded",
+            "and_this": "its task",
+            "and_this.undecided": "a Catch has no output: only when nobody decides",
+            "at_last": "its task",
+            "at_last.rejected": "where a timeout becomes a rejection",
+            "put": "its task",
+        },
     ),
     "a finally": (
         f"""

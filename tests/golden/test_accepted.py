@@ -14,7 +14,7 @@ from stepsmith.model.steps import UNDO, ActionStep
 from stepsmith.model.workflow import WorkflowType
 from stepsmith.reporting import summary
 from tests.golden.cases import ACCEPTED, accepted, check, compile_accepted, sample_input, states, written
-from tests.support.machines import RESULTS
+from tests.support.machines import DECIDED, RESULTS
 
 
 @pytest.fixture
@@ -124,6 +124,8 @@ class _Answers:
         self.calls.append(json.dumps([step["path"], payload["params"]], sort_keys=True))
         if step["id"] == self.broken:
             return "Lambda.Unknown", "it broke"
+        if "token" in payload:
+            return None, DECIDED
         self.done.append((step, RESULTS[step["action"]]))
         return None, {"StatusCode": 200, "Payload": RESULTS[step["action"]]}
 

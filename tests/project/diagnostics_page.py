@@ -117,6 +117,8 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "no-timeout": "A step waits for an answer and nothing ends it if none comes.",
         "unchecked-call": "The models of AWS's services are not installed, so that params cannot be checked.",
         "wide-permission": "The call cannot be narrowed to what it needs, so that the machine's role is wide.",
+        "bad-recipient": "An approver, or who else is told, is no e-mail address, SNS topic or webhook.",
+        "quorum-too-high": "More people must approve than are asked.",
         "bad-uri": "The place of a loop's items is no `s3://` URI.",
     },
     "Flow": {

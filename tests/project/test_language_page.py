@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stepsmith.dialects.native.approvals import APPROVAL_KEYS, DEFAULT_TIMEOUT, MOST_APPROVERS, SHORTEST_REMINDER
 from stepsmith.dialects.native.policies import HANDLER_KEYS, RETRY_KEYS
 from stepsmith.dialects.native.reading import ROOTS
 from stepsmith.dialects.native.steps import DEFAULT_ROUNDS, FOR_EACH_KEYS, MODIFIERS, VERBS
@@ -24,6 +25,7 @@ PAGE = ROOT / "docs" / "language.md"
         ("verbs", VERBS),
         ("modifiers", MODIFIERS),
         ("for_each", FOR_EACH_KEYS),
+        ("approval", APPROVAL_KEYS),
         ("handler", HANDLER_KEYS),
         ("retry", RETRY_KEYS),
     ],
@@ -65,6 +67,9 @@ def test_numbers_in_the_text() -> None:
         f"After `max` rounds ({DEFAULT_ROUNDS} by default",
         f"At most {LONGEST_WAIT:,} seconds",
         f"up to {LONGEST_ERROR} characters",
+        f"1 by default, {MOST_APPROVERS} at most",
+        f"{DEFAULT_TIMEOUT // 86_400} days by default",
+        f"at most every {SHORTEST_REMINDER // 60} minutes",
         f"a method ({', '.join(METHODS)})",
     ):
         assert said in text

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from dataclasses import dataclass
 from typing import Any
 
-from stepsmith.engine import Engine, Execution, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, validate
+from stepsmith.engine import (
+    Engine,
+    Execution,
+    TaskCall,
+    TaskFailed,
+    TaskOutcome,
+    TaskSucceeded,
+    TaskTokenError,
+    TaskWaiting,
+    validate,
+)
 from stepsmith_functions.history.ending import run_ending
 from tests.compiler.strategies import Program
 from tests.expressions.oracle import OracleError
-from tests.semantics.reference import SECOND, Call, Interpreter, Outcome
+from tests.semantics.reference import SECOND, Answer, Call, Interpreter, Outcome
 from tests.support.machines import CATALOG
 
 
@@ -70,8 +81,13 @@ def on_engine(program: Program) -> tuple[Execution, list[Call]]:
         payload = arguments["Payload"]
         step = payload["step"]
         now = engine.clock.now() - execution.started
-        calls.append(Call(round(now.total_seconds() * SECOND), step["path"], step["attempt"], payload["params"]))
+        calls.append(Call(round(now.total_seconds() * SECOND), step["path"], step["attempt"], dict(payload["params"])))
         given = program.script(step["id"], step["path"], step["attempt"])
+        if "token" in payload:
+            for setting in ("quorum", "timeout", "remind"):
+                calls[-1].params.pop(setting, None)
+            engine.call_later(given.after / SECOND, lambda: _decide(engine, payload["token"], given), passive=True)
+            return TaskWaiting({"StatusCode": 200, "Payload": None})
         if given.error is None:
             return TaskSucceeded({"StatusCode": 200, "Payload": given.result}, given.after / SECOND)
         return TaskFailed(given.error, _cause(given.message, given.error), given.after / SECOND)
@@ -80,6 +96,15 @@ def on_engine(program: Program) -> tuple[Execution, list[Call]]:
     execution = engine.start(program.compilation.asl or "", program.given, name="run-1")
     engine.run(execution)
     return execution, calls
+
+
+def _decide(engine: Engine, token: str, given: Answer) -> None:
+    """Answers for the people who were asked; too late once the step's time is over or its branch was given up."""
+    with contextlib.suppress(TaskTokenError):
+        if given.error is None:
+            engine.complete_task(token, given.result)
+        else:
+            engine.fail_task(token, given.error, given.message)
 
 
 def _cause(message: str, error: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from stepsmith.catalog import ActionCatalog
@@ -16,10 +17,12 @@ from stepsmith.expressions.tree import Template
 from stepsmith.model.policies import Handler, RetryPolicy, RetryRule, Then
 from stepsmith.model.steps import (
     ActionStep,
+    ApprovalStep,
     Block,
     FailStep,
     ForEachStep,
     GraphStep,
+    OnTimeout,
     ParallelStep,
     RepeatStep,
     SetStep,
@@ -49,6 +52,9 @@ TRANSIENT = RetryRule(
     ),
 )
 TIMEOUT = "States.Timeout"
+REJECTED = "ApprovalRejected"
+STARTED = datetime(2025, 1, 1, tzinfo=UTC)
+"""When every run starts."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +231,8 @@ class Interpreter:
         match step:
             case ActionStep():
                 return (yield from self._action(step, scope))
+            case ApprovalStep():
+                return (yield from self._approval(step, scope))
             case SetStep():
                 scope.variables |= self._value(step.values, scope)
                 return None
@@ -281,6 +289,33 @@ class Interpreter:
         policy = step.retry or self._workflow.retry
         result = yield from self._attempts(attempt, policy, transient=policy is None or policy.transient)
         return self._reshaped(step, result, scope)
+
+    def _approval(self, step: ApprovalStep, scope: Scope) -> Process:
+        """People decide; when they have not done so in time, the step's `on_timeout` does. It is asked once."""
+        path = scope.below(step, "")
+        if self._is_late(scope):
+            refused = self._late(step)
+            refused.refused = True
+            raise refused
+        asked = {item.key: self._value(item.value, scope) for item in step.request.fields}
+        self._calls.append(Call(self._scheduler.now, path, 0, asked))
+        answer = self._script(step.id, path, 0)
+        limit = self._cut((step.timeout or 0) * SECOND, scope)
+        if answer.after < limit:
+            yield Pause(answer.after)
+            if answer.error is not None:
+                raise Raised(answer.error, answer.message, step.id)
+            return self._reshaped(step, answer.result, scope)
+        yield Pause(limit)
+        if self._is_late(scope):
+            raise self._late(step)
+        if step.on_timeout is OnTimeout.FAIL:
+            raise Raised(TIMEOUT, "", step.id)
+        if step.on_timeout is OnTimeout.REJECT:
+            raise Raised(REJECTED, "nobody decided in time", step.id)
+        moment = STARTED + timedelta(microseconds=self._scheduler.now)
+        at = moment.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".") + "Z"
+        return self._reshaped(step, {"approved": True, "by": "timeout", "comment": "", "at": at}, scope)
 
     def _reshaped(self, step: Step, result: Any, scope: Scope) -> Any:
         if step.output is None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from stepsmith.model.steps import ActionStep, ChildStep
+from stepsmith.model.steps import ActionStep, ApprovalStep, ChildStep
 from stepsmith.pipeline import Compilation
 from tests.compiler.strategies import Program
 from tests.golden.cases import ACCEPTED, SOURCE, accepted, compile_accepted, sample_input
 from tests.semantics.comparison import compare
 from tests.semantics.schedule import Ambiguous
-from tests.support.machines import CATALOG, RESULTS
+from tests.support.machines import CATALOG, DECIDED, RESULTS
 
 # What the reference does not speak of: other workflows, times of day, and the text of a definition that it never makes.
 BEYOND = {"children", "wait", "output-folded", "rollback"}
@@ -24,9 +24,16 @@ def _programs(name: str, compilation: Compilation) -> Iterator[Program]:
     text = (ACCEPTED / name / SOURCE).read_text(encoding="utf-8")
     actions = [step for step in compilation.workflow.every_step() if isinstance(step, ActionStep)]
     good: dict[str, list[dict[str, Any]]] = {step.id: [{"result": RESULTS[step.action]}] for step in actions}
+    approvals = [step for step in compilation.workflow.every_step() if isinstance(step, ApprovalStep)]
+    good |= {step.id: [{"result": DECIDED}] for step in approvals}
     filled = {item.name for item in compilation.workflow.input or () if "minItems" in item.schema}
     for given in _inputs(sample_input(compilation), filled):
         yield Program(text, given, good, compilation)
+        for asked in approvals:
+            yield Program(
+                text, given, {**good, asked.id: [{"error": "ApprovalRejected", "message": "no"}]}, compilation
+            )
+            yield Program(text, given, {**good, asked.id: [{"late": True}]}, compilation)
         for step in actions:
             signature = CATALOG.get(step.action)
             assert signature is not None

@@ -20,6 +20,10 @@ RESULTS: Mapping[str, Any] = {
 }
 
 
+DECIDED: Mapping[str, Any] = {"approved": True, "by": "ops", "comment": "fine", "at": "2025-01-01T00:00:00.000Z"}
+"""What an approval comes to where a test says nothing else."""
+
+
 @dataclass
 class Fail:
     """The outcome of a step that fails."""
@@ -66,14 +70,15 @@ def run(text: str, input: Any = None, outcomes: Mapping[str, Any] | None = None)
         payload = arguments["Payload"]
         if arguments["FunctionName"] == FUNCTION:
             return told.ledger(call)
-        outcome = _invoke(answered(payload))
-        told.step(call, outcome)
+        outcome = _invoke(answered(payload), call)
+        if "token" not in payload:
+            told.step(call, outcome)
         return outcome
 
     def answered(payload: Any) -> TaskOutcome:
         step = payload["step"]
         calls.append((step["path"], payload["params"]))
-        given = left.get(step["id"], RESULTS[step["action"]])
+        given = left.get(step["id"], DECIDED if "token" in payload else RESULTS[step["action"]])
         if isinstance(given, list):
             given = given.pop(0) if len(given) > 1 else given[0]
         if callable(given):
@@ -87,7 +92,7 @@ def run(text: str, input: Any = None, outcomes: Mapping[str, Any] | None = None)
     return Run(execution, calls)
 
 
-def _invoke(outcome: TaskOutcome) -> TaskOutcome:
-    if isinstance(outcome, TaskSucceeded):
+def _invoke(outcome: TaskOutcome, call: TaskCall) -> TaskOutcome:
+    if isinstance(outcome, TaskSucceeded) and not call.resource.endswith(".waitForTaskToken"):
         return TaskSucceeded({"StatusCode": 200, "Payload": outcome.output}, outcome.after)
     return outcome

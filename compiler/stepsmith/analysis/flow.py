@@ -28,6 +28,7 @@ from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.translate import translate
 from stepsmith.expressions.types import (
     ANY,
+    BOOLEAN,
     INTEGER,
     NULL,
     TEXT,
@@ -45,6 +46,7 @@ from stepsmith.model.policies import Handler, Then
 from stepsmith.model.signature import Siblings
 from stepsmith.model.steps import (
     ActionStep,
+    ApprovalStep,
     AwsStep,
     Block,
     ChildStep,
@@ -81,6 +83,11 @@ _S3_ITEMS: Final[Mapping[S3Format, Type]] = {
 }
 WRITTEN: Final = ObjectType({"map_run": Property(TEXT), "bucket": Property(TEXT), "key": Property(TEXT)}, closed=True)
 """The output of a distributed loop that writes its results to S3: where their manifest lies."""
+
+DECISION: Final = ObjectType(
+    {"approved": Property(BOOLEAN), "by": Property(TEXT), "comment": Property(TEXT), "at": Property(TEXT)}, closed=True
+)
+"""The result of an approval."""
 
 STARTED: Final = ObjectType({"run_id": Property(TEXT)}, closed=True)
 """The result of a step that starts a workflow and does not wait for it."""
@@ -195,6 +202,9 @@ class _Walk:
             case AwsStep():
                 self._use(UseKind.PARAMS, step.params, replace(point, answerable=step.waits), step)
                 return self._after(step, point, integration_of(step, self._services).result_type)
+            case ApprovalStep():
+                self._use(UseKind.PARAMS, step.request, point, step)
+                return self._after(step, point, DECISION)
             case SetStep():
                 return self._set(step, point)
             case WaitStep():

@@ -33,6 +33,8 @@ class Role(StrEnum):
 
     STEP = "step"
     """The step's own work."""
+    ANSWER = "answer"
+    """Stands in for what the step's own state did not yield."""
     BLOCK = "block"
     """The step is a block; its inner steps have states of their own."""
     CONDITION = "condition"

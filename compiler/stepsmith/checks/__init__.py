@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stepsmith.checks.actions import check_actions
+from stepsmith.checks.approvals import check_approvals
 from stepsmith.checks.aws import check_aws
 from stepsmith.checks.children import check_children
 from stepsmith.checks.context import CheckContext
@@ -29,6 +30,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     check_params,
     check_children,
     check_aws,
+    check_approvals,
     check_error_names,
     check_secrets,
     check_environment,

@@ -10,6 +10,7 @@ from stepsmith.durations import format_duration
 from stepsmith.model.policies import Then
 from stepsmith.model.steps import (
     ActionStep,
+    ApprovalStep,
     AwsStep,
     Block,
     ChildStep,
@@ -135,7 +136,7 @@ def _verb(step: Step) -> _Least:
             branches = [_block(branch.steps).on for branch in step.branches]
             through = [seconds for seconds in branches if seconds is not None]
             return _Least(max(through, default=0) if len(through) == len(branches) else None, None)
-        case ForEachStep() | ActionStep() | AwsStep() | ChildStep() | SetStep():
+        case ForEachStep() | ActionStep() | ApprovalStep() | AwsStep() | ChildStep() | SetStep():
             return _NOTHING
         case _:
             assert_never(step)

@@ -8,7 +8,7 @@ from stepsmith.checks.context import CheckContext
 from stepsmith.diagnostics import did_you_mean, one_of
 from stepsmith.integrations import integration_of
 from stepsmith.model.policies import Handler, RetryPolicy
-from stepsmith.model.steps import ActionStep, AwsStep, ChildStep, FailStep, Step, TryStep
+from stepsmith.model.steps import ActionStep, ApprovalStep, AwsStep, ChildStep, FailStep, Step, TryStep
 from stepsmith.source import Span
 
 SERVICE_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
@@ -16,6 +16,16 @@ SERVICE_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
 
 NEVER_LISTED = ("States.Runtime",)
 """Not processable: neither Retry nor Catch sees it."""
+
+APPROVAL_ERRORS = (
+    "ApprovalRejected",
+    "AwsRefused",
+    "AwsUnavailable",
+    "DeliveryFailed",
+    "InvalidParams",
+    "RecipientInvalid",
+)
+"""What an approval can fail with: that it was rejected, or that the question could not be asked."""
 
 UNRETRIABLE = ("States.ALL", "States.QueryEvaluationError")
 """Retrying these would run an action again whose own output reshaping failed."""
@@ -39,6 +49,8 @@ def check_error_names(context: CheckContext) -> None:
             case AwsStep():
                 integration = integration_of(step, context.services)
                 _check_names(context, step, step.call, integration.errors, integration.likely_errors())
+            case ApprovalStep():
+                _check_names(context, step, "an approval", APPROVAL_ERRORS, APPROVAL_ERRORS)
             case _:
                 pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stepsmith.checks.context import CheckContext
 from stepsmith.model.steps import (
+    ApprovalStep,
     Block,
     ForEachStep,
     GraphStep,
@@ -121,6 +122,13 @@ def _check_express(context: CheckContext) -> None:
                 "an express workflow can't run a loop distributed",
                 step.id_span,
                 "write mode: inline, or type: standard",
+            )
+        if isinstance(step, ApprovalStep):
+            context.diagnostics.error(
+                "not-in-express",
+                "an express workflow can't wait for an approval",
+                step.id_span,
+                "write type: standard, or have a standard workflow ask before it starts this one",
             )
         if isinstance(step, WaitStep) and isinstance(step.seconds, int) and step.seconds >= EXPRESS_SECONDS:
             context.diagnostics.error(

@@ -52,12 +52,12 @@ def _check(context: CheckContext, use: Use, step: ActionStep, params: ObjectValu
                 ),
             )
             continue
-        for problem in _misfits(item.value, as_schema(properties[item.key]), action.params, translated):
+        for problem in misfits(item.value, as_schema(properties[item.key]), action.params, translated):
             context.diagnostics.error(
                 "wrong-param",
                 f'the param "{item.key}" {problem[1]}',
                 problem[0].span,
-                _hint(problem) or f"stepsmith actions {action.name} shows what it takes",
+                hint(problem) or f"stepsmith actions {action.name} shows what it takes",
             )
 
 
@@ -70,7 +70,7 @@ Misfit = tuple[Value, str]
 Translated: TypeAlias = Callable[[Template], Translation | None]
 
 
-def _hint(problem: Misfit) -> str:
+def hint(problem: Misfit) -> str:
     value, message = problem
     if isinstance(value, Literal):
         return suggestion(value.value, message)
@@ -83,7 +83,7 @@ def _hint(problem: Misfit) -> str:
 _FILTERS = {"text": "string", "an integer": "int", "a number": "float"}
 
 
-def _misfits(value: Value, schema: Schema, root: Schema, translated: Translated) -> Iterator[Misfit]:
+def misfits(value: Value, schema: Schema, root: Schema, translated: Translated) -> Iterator[Misfit]:
     """The parts of `value` that cannot fit `schema`, with what is wrong."""
     schema = resolve(schema, root)
     if not any(True for _ in templates(value)):
@@ -107,9 +107,9 @@ def _misfits(value: Value, schema: Schema, root: Schema, translated: Translated)
             extra = schema.get("additionalProperties")
             for item in value.fields:
                 if item.key in properties:
-                    yield from _misfits(item.value, as_schema(properties[item.key]), root, translated)
+                    yield from misfits(item.value, as_schema(properties[item.key]), root, translated)
                 elif isinstance(extra, dict):
-                    yield from _misfits(item.value, extra, root, translated)
+                    yield from misfits(item.value, extra, root, translated)
                 elif extra is False:
                     yield item.value, f'has no property "{item.key}"'
             if "type" in schema and schema["type"] not in ("object", ["object"]):
@@ -117,7 +117,7 @@ def _misfits(value: Value, schema: Schema, root: Schema, translated: Translated)
         case ListValue():
             items = schema.get("items")
             for each in value.items if isinstance(items, dict) else ():
-                yield from _misfits(each, as_schema(items), root, translated)
+                yield from misfits(each, as_schema(items), root, translated)
             if "type" in schema and schema["type"] not in ("array", ["array"]):
                 yield value, f"must be {schema['type']}, not array"
         case Literal():

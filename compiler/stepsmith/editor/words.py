@@ -28,6 +28,7 @@ VERBS: Final[Mapping[str, str]] = {
     "set": "Sets variables, read as vars.NAME.",
     "switch": "Takes the first case whose `if` is true; with no match and no `else` the workflow goes on.",
     "wait": "Pauses for a duration, or until a time.",
+    "approval": "Waits until people have decided. Its output is who decided, when and why; a rejection fails the step.",
     "stop": "Ends the run successfully.",
     "fail": "Raises an error.",
     "repeat": "Runs steps again and again, until a condition holds or while it does.",
@@ -78,6 +79,15 @@ FOR_EACH: Final[Mapping[str, str]] = {
     "mode": "inline (default), or distributed: each item is a run of its own, for thousands to millions.",
     "results": "The s3:// URI under which a distributed loop writes its results.",
     "steps": "What is done with each item; its output is that of the last step.",
+}
+APPROVAL: Final[Mapping[str, str]] = {
+    "message": "What is to be decided.",
+    "approvers": "Who is sent links to decide with: e-mail addresses, SNS topics, slack: or teams: and a URL.",
+    "notify": "Who else is told, without links.",
+    "quorum": "How many must approve (default: 1); one rejection rejects.",
+    "timeout": "How long to wait (default: 7d).",
+    "on_timeout": "What it comes to when nobody has decided in time: fail (default), approve or reject.",
+    "remind": "How often those who have not decided are reminded (default: never).",
 }
 REPEAT: Final[Mapping[str, str]] = {
     "until": "Tested after each round.",

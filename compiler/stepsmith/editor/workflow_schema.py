@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from stepsmith.catalog import ActionCatalog, ActionSignature
+from stepsmith.dialects.native.approvals import APPROVAL_KEYS
 from stepsmith.dialects.native.policies import HANDLER_KEYS, RETRY_KEYS
 from stepsmith.dialects.native.reading import IDENTIFIER, VARIABLE
 from stepsmith.dialects.native.steps import FOR_EACH_KEYS, MODIFIERS, VERBS
@@ -19,7 +20,7 @@ from stepsmith.dialects.native.workflow import METHODS, NAME, WORKFLOW_KEYS
 from stepsmith.document import Json
 from stepsmith.editor import words
 from stepsmith.model.policies import Jitter, Then
-from stepsmith.model.steps import S3Format
+from stepsmith.model.steps import OnTimeout, S3Format
 from stepsmith.model.workflow import WorkflowType
 from stepsmith.schema import KEYWORDS, TYPES
 
@@ -330,6 +331,16 @@ _REPEAT: Final[Mapping[str, Schema]] = {
     "delay": _reference("duration"),
     "steps": _reference("steps"),
 }
+_RECIPIENTS: Final[Schema] = {"anyOf": [{"type": "string"}, _texts()]}
+_APPROVAL: Final[Mapping[str, Schema]] = {
+    "message": _TEXT,
+    "approvers": _RECIPIENTS,
+    "notify": _RECIPIENTS,
+    "quorum": {"type": "integer", "minimum": 1},
+    "timeout": _reference("duration"),
+    "on_timeout": {"type": "string", "enum": [str(item) for item in OnTimeout]},
+    "remind": _reference("duration"),
+}
 _CASES: Final[Schema] = {
     "type": "array",
     "minItems": 1,
@@ -363,6 +374,7 @@ _VERBS: Final[Mapping[str, Schema]] = {
             _object({"until": {"type": "string", "description": "A time such as 2027-01-31T08:00:00Z."}}, ("until",)),
         ]
     },
+    "approval": _object(_each(APPROVAL_KEYS, _APPROVAL, words.APPROVAL), ("message",)),
     "stop": {"anyOf": [_object({"output": {"description": "The run's output."}}), _NOTHING]},
     "fail": _object(
         {

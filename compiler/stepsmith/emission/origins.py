@@ -13,9 +13,11 @@ from stepsmith.model.policies import Then
 from stepsmith.model.steps import (
     UNDO,
     ActionStep,
+    ApprovalStep,
     Block,
     FailStep,
     ForEachStep,
+    OnTimeout,
     ParallelStep,
     RepeatStep,
     Step,
@@ -146,6 +148,8 @@ def _entry(place: _Place, role: Role) -> dict[str, Json]:
     }
     if role is Role.STEP and isinstance(place.step, ActionStep):
         entry["action"] = place.step.action
+    if role is Role.STEP and isinstance(place.step, ApprovalStep) and place.step.on_timeout is OnTimeout.REJECT:
+        entry["rejects_late"] = True
     if place.undoes is not None:
         entry["undoes"] = place.undoes
         entry["blocks"] = []

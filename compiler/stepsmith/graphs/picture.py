@@ -16,12 +16,14 @@ from stepsmith.expressions.syntax import Template
 from stepsmith.model.policies import Handler, RetryPolicy, Then
 from stepsmith.model.steps import (
     ActionStep,
+    ApprovalStep,
     AwsStep,
     Block,
     ChildStep,
     FailStep,
     ForEachStep,
     GraphStep,
+    OnTimeout,
     ParallelStep,
     RepeatStep,
     S3Items,
@@ -178,6 +180,8 @@ def _verb(step: Step) -> tuple[str, str]:
             return "aws", f"{step.call}{suffix}"
         case ChildStep():
             return "workflow", step.workflow if step.waits else f"{step.workflow}, not waited for"
+        case ApprovalStep():
+            return "approval", " ".join(_approvers(step))
         case SetStep():
             return "set", ", ".join(item.key for item in step.values.fields)
         case SwitchStep():
@@ -205,6 +209,17 @@ def _verb(step: Step) -> tuple[str, str]:
             assert_never(step)
 
 
+def _approvers(step: ApprovalStep) -> Iterator[str]:
+    asked = step.request.get("approvers")
+    if step.quorum > 1:
+        yield f"{step.quorum} of"
+    if isinstance(asked, ListValue):
+        shown = [_value(each) for each in asked.items]
+        yield ", ".join(shown if len(shown) <= 2 else (shown[0], f"{len(shown) - 1} more"))
+    else:
+        yield _value(asked) if asked is not None else "anyone"
+
+
 def _items(step: ForEachStep) -> str:
     if isinstance(step.items, S3Items):
         return _value(step.items.uri)
@@ -214,6 +229,8 @@ def _items(step: ForEachStep) -> str:
 def _lanes(step: Step) -> Iterator[Lane]:
     match step:
         case ActionStep() | AwsStep() | ChildStep() | SetStep() | WaitStep() | StopStep() | FailStep():
+            return
+        case ApprovalStep():
             return
         case SwitchStep():
             for case in step.cases:
@@ -258,6 +275,11 @@ def _notes(step: Step) -> Iterator[str]:
         yield f"timeout {format_duration(step.timeout)}"
     if step.retry is not None:
         yield _retry(step.retry)
+    if isinstance(step, ApprovalStep):
+        if step.remind is not None:
+            yield f"reminds every {format_duration(step.remind)}"
+        if step.on_timeout is not OnTimeout.FAIL:
+            yield f"at its timeout: {step.on_timeout.value}"
     if isinstance(step, ForEachStep):
         if step.distributed:
             yield "distributed"

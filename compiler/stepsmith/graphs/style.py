@@ -35,6 +35,7 @@ _VERBS: Final = {
     "workflow": Look("#ffffff", "#b8c4dc", "#7c3aed"),
     "set": Look("#ffffff", "#cfd8e6", "#94a3b8"),
     "wait": Look("#ffffff", "#cfd8e6", "#0891b2"),
+    "approval": Look("#ffffff", "#cfd8e6", "#db2777"),
     "stop": Look("#eef2f7", "#64748b", "#475569"),
     "fail": Look("#fff1f1", "#dc8a8a", "#c81e1e"),
 }

@@ -117,10 +117,10 @@ def _taken_by(errors: tuple[str, ...] | None) -> tuple[str, ...]:
     return TIMEOUTS if errors is None or EVERYTHING in errors else tuple(name for name in TIMEOUTS if name in errors)
 
 
-def in_time(context: Context, step: Step, edge: Edge) -> Edge:
+def in_time(context: Context, step: Step, edge: Edge, part: str = "deadline") -> Edge:
     """`edge` behind a Choice that raises the workflow's timeout when the deadline has passed; without a deadline
-    `edge` itself."""
-    name = f"{step.id}.deadline"
+    `edge` itself. The history knows the Choice by its name, `STEP.part`."""
+    name = f"{step.id}.{part}"
     if context.deadline is None:
         return edge
     if name not in context.frame.states:

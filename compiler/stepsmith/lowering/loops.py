@@ -21,6 +21,7 @@ from stepsmith.lowering.joining import begun, joined
 from stepsmith.lowering.names import LOOP
 from stepsmith.model.steps import (
     ActionStep,
+    ApprovalStep,
     AwsStep,
     Block,
     ChildStep,
@@ -160,7 +161,7 @@ def _first_state(block: Block) -> str | None:
     if step.condition is not None:
         return f"{step.id}.if"
     match step:
-        case ActionStep() | ChildStep() | AwsStep() | WaitStep() | SwitchStep():
+        case ActionStep() | ApprovalStep() | ChildStep() | AwsStep() | WaitStep() | SwitchStep():
             return step.id
         case FailStep():
             return None

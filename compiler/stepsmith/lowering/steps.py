@@ -19,6 +19,7 @@ from stepsmith.asl.states import (
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.syntax import Template
+from stepsmith.lowering.approvals import lower_approval
 from stepsmith.lowering.aws import lower_aws
 from stepsmith.lowering.blocks import lower_graph, lower_repeat, lower_switch, lower_try
 from stepsmith.lowering.children import lower_child
@@ -35,6 +36,7 @@ from stepsmith.lowering.loops import lower_for_each, lower_parallel
 from stepsmith.lowering.payloads import pausable, payload
 from stepsmith.model.steps import (
     ActionStep,
+    ApprovalStep,
     AwsStep,
     Block,
     ChildStep,
@@ -98,6 +100,8 @@ def _verb(context: Context, step: Step, edge: Edge, point: Point) -> Edge:
             return lower_child(context, step, edge, point)
         case AwsStep():
             return lower_aws(context, step, edge, point)
+        case ApprovalStep():
+            return lower_approval(context, step, edge, point)
         case SetStep():
             return Edge(edge.target, (PendingSet(step, point), *edge.pending))
         case WaitStep():

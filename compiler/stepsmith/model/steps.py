@@ -126,6 +126,27 @@ class WaitStep(Common):
     until: str | Template | None = None
 
 
+class OnTimeout(StrEnum):
+    """What an approval comes to when nobody has decided in time."""
+
+    FAIL = "fail"
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalStep(Common):
+    """Waits until people have decided, at most `timeout` seconds, which an approval always has."""
+
+    request: ObjectValue
+    """`message` and, where they are given, `approvers` and `notify`."""
+    quorum: int
+    """How many must approve; one rejection rejects."""
+    remind: int | None
+    """Seconds between two reminders."""
+    on_timeout: OnTimeout
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopStep(Common):
     """Ends the run successfully, with `result` as its output."""
@@ -248,6 +269,7 @@ Step: TypeAlias = (
     | SetStep
     | SwitchStep
     | WaitStep
+    | ApprovalStep
     | StopStep
     | FailStep
     | RepeatStep
@@ -266,6 +288,8 @@ def inner_blocks(step: Step) -> tuple[Block, ...]:
     """The lists of steps that stand directly inside `step`'s verb (not those of its handlers)."""
     match step:
         case ActionStep() | ChildStep() | AwsStep() | SetStep() | WaitStep() | StopStep() | FailStep():
+            return ()
+        case ApprovalStep():
             return ()
         case SwitchStep():
             return tuple(case.steps for case in step.cases)

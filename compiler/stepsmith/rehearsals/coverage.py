@@ -6,7 +6,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from stepsmith.catalog import ActionCatalog
@@ -14,9 +14,11 @@ from stepsmith.document import Json
 from stepsmith.model.policies import Handler
 from stepsmith.model.steps import (
     ActionStep,
+    ApprovalStep,
     AwsStep,
     Block,
     ChildStep,
+    OnTimeout,
     Step,
     SwitchStep,
     TryStep,
@@ -27,6 +29,7 @@ from stepsmith.model.steps import (
 from stepsmith.model.workflow import Workflow
 from stepsmith.rehearsals.model import Verdict
 from stepsmith.source import Span
+from stepsmith_functions.history.rebuild import REJECTED_LATE
 from stepsmith_functions.history.records import StepRecord, StepStatus
 
 
@@ -95,6 +98,8 @@ class _Seen:
     skipped: set[str] = field(default_factory=set)
     retried: set[str] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
+    """Approvals that nobody decided in time."""
     errors: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, steps: Iterable[StepRecord]) -> None:
@@ -103,6 +108,8 @@ class _Seen:
                 self.undone.add(step.undoes.rpartition(".")[2].partition("[")[0])
             self.started.add(step.step_id)
             (self.skipped if step.status is StepStatus.SKIPPED else self.ran).add(step.step_id)
+            if _is_late(step):
+                self.late.add(step.step_id)
             if step.attempts > 1:
                 self.retried.add(step.step_id)
             if step.error is not None:
@@ -132,6 +139,11 @@ def _of_step(step: Step, workflow: Workflow, catalog: ActionCatalog) -> Iterator
         policy = step.retry if step.retry is not None else workflow.retry
         if policy is not None and policy.rules:
             yield _Possibility(name, span, f"{name} was never retried", lambda seen: name in seen.retried)
+    if isinstance(step, ApprovalStep):
+        yield _Possibility(name, span, f"{name} was never rejected", _fails(name, "ApprovalRejected"))
+        # An output of its own does not say whose decision it came from.
+        if step.on_timeout is not OnTimeout.APPROVE or step.output is None:
+            yield _Possibility(name, span, f"{name} never ran into its timeout", lambda seen: name in seen.late)
     if step.rollback is not None:
         yield _Possibility(name, span, f"{name} was never undone", lambda seen: name in seen.undone)
     if isinstance(step, SwitchStep):
@@ -142,6 +154,17 @@ def _of_step(step: Step, workflow: Workflow, catalog: ActionCatalog) -> Iterator
         errors = f" for {', '.join(handler.errors)}" if handler.errors else ""
         what = f"the handler of {name}{errors} was never needed"
         yield _Possibility(name, handler.span, what, _handles(handler, step, catalog))
+
+
+def _fails(name: str, error: str) -> Callable[[_Seen], bool]:
+    return lambda seen: error in seen.errors.get(name, ())
+
+
+def _is_late(step: StepRecord) -> bool:
+    """Whether nobody decided in time: what came of it, where that is no failure, was nobody's decision."""
+    if step.error is not None:
+        return step.error.type == "States.Timeout" or step.error == REJECTED_LATE
+    return isinstance(step.output, Mapping) and step.output.get("by") == "timeout"
 
 
 def _starts(block: Block) -> Callable[[_Seen], bool]:

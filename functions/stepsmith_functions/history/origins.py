@@ -4,9 +4,10 @@ It comes from the source map that the compiler writes beside a machine (`workflo
 mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}, "on_failure"?: "rollback"}`. Keys of a state, all but
 `role` optional:
 
-    role      `step`: the step's own work; `block`: the step is a block; `condition`: a Choice that decides the
-              step's `if`; `set`: a Pass that only sets variables; `raise`: fails again with an error that a
-              handler had taken. Any other role belongs to no step.
+    role      `step`: the step's own work; `answer`: a Pass that stands in for it at a timeout; `block`: the step
+              is a block; `condition`: a Choice that decides the step's `if`; `set`: a Pass that only sets
+              variables; `raise`: fails again with an error that a handler had taken. Any other role belongs to
+              no step.
     step      the step's id
     path      its path, with `[]` for each iteration it stands in: `scan_all[].scan`; the id by default
     line      the line of the step's `-`
@@ -21,6 +22,7 @@ mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}, "on_failure"?: "rollb
     reshapes  true: the step can be undone, and its output is not what its handler answered
     raises    the error that a `fail` step hands to a handler, in whose way no Fail state can stand
     wraps     true: the state's output holds the step's under `output`, beside what else leaves a branch
+    rejects_late  true: a timeout of the state is a rejection of the approval
     blocks    the paths of the blocks around it that no Map or Parallel stands for (`switch`, `try`, `repeat`),
               outermost first; where it is left out, the blocks that its path begins with
 
@@ -38,6 +40,7 @@ from typing import Final
 from stepsmith_functions.history.values import Json
 
 STEP: Final = "step"
+ANSWER: Final = "answer"
 BLOCK: Final = "block"
 CONDITION: Final = "condition"
 SET: Final = "set"
@@ -75,6 +78,7 @@ class Origin:
     wraps: bool = False
     hands: str | None = None
     reshapes: bool = False
+    rejects_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ def _origin(entry: Mapping[str, Json]) -> Origin:
         wraps=entry.get("wraps") is True,
         hands=_text(entry, "hands"),
         reshapes=entry.get("reshapes") is True,
+        rejects_late=entry.get("rejects_late") is True,
     )
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stepsmith_functions.history.events import Event
-from stepsmith_functions.history.origins import BLOCK, CONDITION, RAISE, SET, STEP, Origin, Origins, Way
+from stepsmith_functions.history.origins import ANSWER, BLOCK, CONDITION, RAISE, SET, STEP, Origin, Origins, Way
 from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.result import steps_in_order
-from stepsmith_functions.history.values import Json, from_text
+from stepsmith_functions.history.values import Json, from_text, shown_time
 from stepsmith_functions.history.visits import History, Visit
 
 _SPANNING: Final = ("Map", "Parallel")
@@ -68,10 +68,12 @@ _REFUSED: Final = re.compile(rf"\$error\('({RAN_OUT[1]} of \d+ seconds)'\).* fie
 
 
 def _ran_out(visit: Visit, *steps: str) -> bool:
-    """Whether the workflow's time was up for one of `steps` when the state ended: the Choice behind it, `STEP.deadline`
-    or that which counts a loop's failures, raises the timeout by the state `….late`."""
+    """Whether the workflow's time was up for one of `steps` when the state ended: the Choice behind it
+    (`STEP.deadline`, an approval's, or that which counts a loop's failures) raises the timeout by `….late`."""
     choice = visit.next
-    if choice is None or choice.state not in {f"{step}.{part}" for step in steps for part in ("deadline", "tolerance")}:
+    if choice is None or choice.state not in {
+        f"{step}.{part}" for step in steps for part in ("deadline", "overdue", "tolerance")
+    }:
         return False
     return choice.next is not None and choice.next.state.endswith(".late")
 
@@ -120,6 +122,8 @@ class _Rebuilder:
         if origin.step is not None and origin.path is not None:
             if origin.role == CONDITION:
                 yield from self._of_condition(visit, origin)
+            elif origin.role == ANSWER:
+                yield self._found(visit, origin, self._answered_late(visit, origin))
             elif origin.role in (STEP, SET) or (origin.role == BLOCK and visit.kind in _SPANNING):
                 yield self._found(visit, origin, self._record(visit, origin))
             elif origin.raises is not None and visit.exited_at is not None:
@@ -132,7 +136,7 @@ class _Rebuilder:
     def _record(self, visit: Visit, origin: Origin) -> StepRecord:
         status = self._status(visit)
         failed = visit.failed or _ran_out(visit, visit.state)
-        error = (_error(visit) or _late_error(visit)) if failed else None
+        error = (_error(visit, origin) or _late_error(visit)) if failed else None
         return StepRecord(
             run_id=self.run_id,
             step_id=origin.step or "",
@@ -153,10 +157,22 @@ class _Rebuilder:
             result=_answer(visit) if origin.reshapes and status is StepStatus.SUCCEEDED else None,
         )
 
+    def _answered_late(self, visit: Visit, origin: Origin) -> StepRecord:
+        """An approval that approved itself at its timeout: the state before has counted the attempt."""
+        record = replace(self._record(visit, origin), attempts=0, params=None)
+        if record.status is not StepStatus.SUCCEEDED:
+            return record
+        if visit.next is None and visit.scope.owner is None:
+            # The state's output is the run's.
+            output: Json = {"approved": True, "by": "timeout", "comment": "", "at": shown_time(visit.entered_at)}
+        else:
+            output = _member(visit.output, "output") if origin.wraps else visit.output
+        return replace(record, output=output)
+
     def _status(self, visit: Visit) -> StepStatus:
         if visit.exited_at is not None:
             if visit.failed or _ran_out(visit, visit.state):
-                return _failure(_error(visit))
+                return _failure(visit.error)
             return StepStatus.SUCCEEDED
         if visit.aborted_at is not None:
             return StepStatus.FAILED if self._failed_its_block(visit) else StepStatus.CANCELLED
@@ -169,7 +185,7 @@ class _Rebuilder:
             case "Aborted" | "TimedOut" if not over:  # it was stopped, perhaps before a retry
                 return StepStatus.CANCELLED
             case _:
-                return _failure(_error(visit)) if visit.failed else StepStatus.CANCELLED
+                return _failure(visit.error) if visit.failed else StepStatus.CANCELLED
 
     def _failed_its_block(self, visit: Visit) -> bool:
         """Whether its failure is the one that ended the block around it; it is then aborted with its siblings
@@ -341,6 +357,7 @@ def _merged(found: Iterable[_Found]) -> list[StepRecord]:
             record = replace(
                 record,
                 attempts=earlier.attempts + record.attempts,
+                params=earlier.params if record.params is None else record.params,
                 started_at=earlier.started_at,
                 sequence=earlier.sequence,
             )
@@ -402,15 +419,21 @@ def _answer(visit: Visit) -> Json:
     return visit.result if payload is None else payload
 
 
+REJECTED_LATE: Final = StepError("ApprovalRejected", "nobody decided in time")
+"""What the machine raises where nobody's decision is a rejection (`stepsmith.lowering.approvals`)."""
+
+
 def _failure(error: StepError | None) -> StepStatus:
     """How a step stands that failed: one that the run's cancel kept from beginning is cancelled."""
     return StepStatus.CANCELLED if error is not None and error.type == "RunCancelled" else StepStatus.FAILED
 
 
-def _error(visit: Visit) -> StepError | None:
+def _error(visit: Visit, origin: Origin) -> StepError | None:
     """The step's error: of a child that failed, the child's own, which its description in the cause tells; of a step
     that was not begun since the workflow's time was up, that."""
     error = visit.error
+    if error is not None and origin.rejects_late and error.type == "States.Timeout":
+        return StepError(*RAN_OUT) if _ran_out(visit, visit.state) else REJECTED_LATE
     if error is not None and error.type == "States.QueryEvaluationError" and (late := _REFUSED.search(error.message)):
         return StepError(RAN_OUT[0], late[1])
     if error is None or error.type != "States.TaskFailed" or not visit.resource.startswith("startExecution.sync"):

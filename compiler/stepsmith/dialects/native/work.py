@@ -1,4 +1,4 @@
-"""Reads the verbs that do one thing: action, workflow, aws, set, wait, stop and fail."""
+"""Reads the verbs that do one thing: action, workflow, aws, set, wait, stop and fail; `approvals` reads approval."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from stepsmith.diagnostics import did_you_mean
+from stepsmith.dialects.native.approvals import read_approval
 from stepsmith.dialects.native.reading import VARIABLE, Reader, describe
 from stepsmith.dialects.native.verbs import Common, Verb
 from stepsmith.document import Entry, MappingNode, ScalarNode
@@ -176,6 +177,7 @@ WORK_VERBS: Final = {
     "workflow": Verb(_workflow, settings=("params", "wait"), without=("heartbeat",)),
     "set": Verb(_set, without=PLAIN),
     "wait": Verb(_wait, without=PLAIN),
+    "approval": Verb(read_approval, without=("timeout", "heartbeat", "retry", "rollback")),
     "stop": Verb(_stop, without=PLAIN),
     "fail": Verb(_fail, without=PLAIN),
 }
