@@ -214,3 +214,12 @@ def test_each_fault_is_found_alone(place, value, finding):
     else:
         holder[last] = value
     assert findings(template) == [finding]
+
+
+def test_a_link_with_a_secret_needs_no_other_proof():
+    template = stack()
+    paths = template["Resources"]["Api"]["Properties"]["Body"]["paths"]
+    paths["/x/{secret}"] = {"get": {}}
+    assert findings(template) == []
+    paths["/{secret}/x"] = {"get": {}}
+    assert findings(template) == ["Api lets anybody GET /{secret}/x"]

@@ -107,7 +107,7 @@ class MemoryHistory:
                 run_id=step.run_id,
                 step_id=step.step_id,
                 path=step.path,
-                status=StepStatus.RUNNING,
+                status=StepStatus.WAITING if step.waits else StepStatus.RUNNING,
                 attempts=attempts,
                 line=step.line,
                 action=step.action,

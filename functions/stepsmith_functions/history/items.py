@@ -14,6 +14,9 @@ so that a run is one GetItem and its steps are one Query per page. Runs also car
     by_status    status    run_started   the runs with a status in a span of time
     by_time      kind      run_started   recent runs
 
+A fourth index is for what waits for its time, such as an approval: `by_due` (hash `queue`, range `due`) holds those
+items that have both, and no more of them than whose they are.
+
 Each question is one Query per page and never a Scan. `by_time` has one hash value: a partition takes 1,000
 writes a second, more than the executions that an account may start (documented: 300 a second by default),
 and an entry is written twice a run. The indexes hold what `RunSummary` shows, not the values.
@@ -71,6 +74,7 @@ Save: TypeAlias = Callable[[str, str], StoredValue]
 BY_WORKFLOW: Final = "by_workflow"
 BY_STATUS: Final = "by_status"
 BY_TIME: Final = "by_time"
+BY_DUE: Final = "by_due"
 TTL_ATTRIBUTE: Final = "expires_at"
 RUN_KIND: Final = "run"
 _STEP_KIND: Final = "step"
@@ -85,7 +89,7 @@ def table_definition(name: str) -> dict[str, object]:
 
     TTL is not among them: DynamoDB sets it by `update_time_to_live` with `TTL_ATTRIBUTE`.
     """
-    keys = ("pk", "sk", "run_started", *_HASHES.values())
+    keys = ("pk", "sk", "run_started", "queue", "due", *_HASHES.values())
     return {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
@@ -101,6 +105,13 @@ def table_definition(name: str) -> dict[str, object]:
                 },
             }
             for index, hash_key in _HASHES.items()
+        ]
+        + [
+            {
+                "IndexName": BY_DUE,
+                "KeySchema": _key_schema("queue", "due"),
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["run_id"]},
+            }
         ],
     }
 

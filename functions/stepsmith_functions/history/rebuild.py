@@ -172,7 +172,7 @@ class _Rebuilder:
     def _status(self, visit: Visit) -> StepStatus:
         if visit.exited_at is not None:
             if visit.failed or _ran_out(visit, visit.state):
-                return _failure(visit.error)
+                return _failure(_error(visit))
             return StepStatus.SUCCEEDED
         if visit.aborted_at is not None:
             return StepStatus.FAILED if self._failed_its_block(visit) else StepStatus.CANCELLED
@@ -185,7 +185,7 @@ class _Rebuilder:
             case "Aborted" | "TimedOut" if not over:  # it was stopped, perhaps before a retry
                 return StepStatus.CANCELLED
             case _:
-                return _failure(visit.error) if visit.failed else StepStatus.CANCELLED
+                return _failure(_error(visit)) if visit.failed else StepStatus.CANCELLED
 
     def _failed_its_block(self, visit: Visit) -> bool:
         """Whether its failure is the one that ended the block around it; it is then aborted with its siblings
@@ -428,11 +428,11 @@ def _failure(error: StepError | None) -> StepStatus:
     return StepStatus.CANCELLED if error is not None and error.type == "RunCancelled" else StepStatus.FAILED
 
 
-def _error(visit: Visit, origin: Origin) -> StepError | None:
+def _error(visit: Visit, origin: Origin | None = None) -> StepError | None:
     """The step's error: of a child that failed, the child's own, which its description in the cause tells; of a step
     that was not begun since the workflow's time was up, that."""
     error = visit.error
-    if error is not None and origin.rejects_late and error.type == "States.Timeout":
+    if error is not None and origin is not None and origin.rejects_late and error.type == "States.Timeout":
         return StepError(*RAN_OUT) if _ran_out(visit, visit.state) else REJECTED_LATE
     if error is not None and error.type == "States.QueryEvaluationError" and (late := _REFUSED.search(error.message)):
         return StepError(RAN_OUT[0], late[1])

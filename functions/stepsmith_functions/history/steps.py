@@ -72,7 +72,8 @@ class DynamoStepRecorder:
         update = Update()
         self._set_identity(update, step)
         self._count_attempt(update, step)
-        update.set("status", {"S": StepStatus.RUNNING.value})
+        status = StepStatus.WAITING if step.waits else StepStatus.RUNNING
+        update.set("status", {"S": status.value})
         update.set(TTL_ATTRIBUTE, self._writer.expiry(step.started_at))
         self._set_values(update, self._given(step))
         for name in ("error", "ended_at", "settled", "progress"):

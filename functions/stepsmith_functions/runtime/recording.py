@@ -33,7 +33,8 @@ class StepStart:
     version: str | None
     step_id: str
     path: str
-    action: str
+    action: str | None
+    """None for a step that is no action."""
     attempt: int
     line: int | None
     params: JsonValue
@@ -50,6 +51,8 @@ class StepStart:
     """Whether the action must not begin again where it may have taken effect in the same visit."""
     until: datetime | None = None
     """When the call is over at the latest."""
+    waits: bool = False
+    """It waits for somebody and does nothing meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class StepEnd:
     version: str | None
     step_id: str
     path: str
-    action: str
+    action: str | None
     attempt: int
     line: int | None
     params: JsonValue

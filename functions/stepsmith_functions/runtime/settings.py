@@ -30,6 +30,8 @@ class Settings:
     """ALLOW_PRIVATE_ADDRESSES: `true` lets HTTP actions reach private, loopback and link-local addresses."""
     signing_secret: str | None = None
     """WEBHOOK_SIGNING_SECRET: name or ARN of the Secrets Manager secret that signs webhooks."""
+    approvals_url: str | None = None
+    """APPROVALS_URL: address of the API that links of approvals lead to; absent, messages hold no links."""
     secrets_prefix: str = "stepsmith/"
     """SECRETS_PREFIX: what stands before NAME for `secrets.NAME`: `ssm:/PATH/` in the SSM Parameter Store, anything
     else in Secrets Manager."""
@@ -59,6 +61,7 @@ class Settings:
             alerts_sender=text("ALERTS_SENDER"),
             allow_private_addresses=(text("ALLOW_PRIVATE_ADDRESSES") or "").lower() == "true",
             signing_secret=text("WEBHOOK_SIGNING_SECRET"),
+            approvals_url=text("APPROVALS_URL"),
             secrets_prefix=text("SECRETS_PREFIX") or "stepsmith/",
             scan_targets=tuple(part.strip() for part in (text("SCAN_TARGETS") or "").split(",") if part.strip()),
             definitions_source=text("DEFINITIONS_SOURCE"),

@@ -95,6 +95,7 @@ def test_the_definition_makes_the_keys_and_indexes(aws: Callable[[str], Any], ta
         "by_workflow": ["workflow", "run_started"],
         "by_status": ["status", "run_started"],
         "by_time": ["kind", "run_started"],
+        "by_due": ["queue", "due"],
     }
     assert description["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     aws("dynamodb").update_time_to_live(

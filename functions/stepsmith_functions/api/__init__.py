@@ -1,0 +1,1 @@
+"""What a deployment answers over HTTP: the pages of approvals."""
