@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stepsmith.pipeline import Compilation
     from stepsmith_functions.runtime.control import Control
 
+ANSWERABLE: Final = "$states.context.Task.Token"
 EXAMPLE: Final = """
     stepsmith run critical-threat-response -p file_path=samples/bad.bin
     stepsmith run order --input events/order.json --json
@@ -52,6 +53,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
     parser.add_argument("--mock", metavar="FILE", help="mocks by step id or action name, or a rehearsal with them")
+    parser.add_argument(
+        "--approve", action="append", default=[], metavar="STEP", help="approve this approval, may be repeated"
+    )
+    parser.add_argument(
+        "--reject", action="append", default=[], metavar="STEP", help="reject this approval, may be repeated"
+    )
     parser.add_argument("--trace", action="store_true", help="show the params and every evaluated expression")
     parser.add_argument("--real-time", action="store_true", help="wait for waits and back-off instead of skipping them")
 
@@ -67,6 +74,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
 
     # Only now is it worth its time to load the emulated AWS.
     with console.working("starting the local AWS"):
+        from stepsmith.cli.desk import person_at
         from stepsmith.cli.live import LiveTree, PlainLines
         from stepsmith.local.mocks import Mocks
         from stepsmith.local.runner import RunOptions, run_workflow
@@ -75,6 +83,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     mocks = _read_mocks(arguments.mock, compiled, catalog, console) if arguments.mock else Mocks()
     if mocks is None:
         return Exit.PROBLEMS
+    _add_decisions(mocks, arguments, compiled)
     program = program_of(compiled, catalog, project)
     view = None if arguments.json else (LiveTree if console.live else PlainLines)(console)
     if view is not None:
@@ -96,6 +105,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         progress=view,
         held=held,
         run_id=run_id,
+        person=person_at(console, view),
         trace=evaluations.append if arguments.trace else None,
     )
     try:
@@ -113,6 +123,24 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     if ran.history_problem:
         console.note(f"the run could not be kept in the history: {ran.history_problem}")
     return _exit_status(ran)
+
+
+def _add_decisions(mocks: Mocks, arguments: argparse.Namespace, compiled: Compilation) -> None:
+    """Decides approvals as the command line says. Raises CommandError for what is none of the workflow's."""
+    from stepsmith.cli.deciding import login
+    from stepsmith.diagnostics import did_you_mean
+    from stepsmith.local.approvals.mocking import Decision
+    from stepsmith.local.mocks import Mock
+    from stepsmith.model.steps import ApprovalStep
+
+    assert compiled.workflow is not None
+    known = [step.id for step in compiled.workflow.every_step() if isinstance(step, ApprovalStep)]
+    for approves, names in ((True, arguments.approve), (False, arguments.reject)):
+        for name in names:
+            if name not in known:
+                near = did_you_mean(name, known, f"its approvals: {', '.join(known)}" if known else "it has none")
+                raise CommandError(f'{compiled.workflow.name} has no approval "{name}"', help=near)
+            mocks.answers = {**mocks.answers, name: (Mock(decision=Decision(approves, login())),)}
 
 
 def _read_mocks(name: str, compiled: Compilation, catalog: ActionCatalog, console: Console) -> Mocks | None:
@@ -157,6 +185,8 @@ def _print_trace(
         if step.params is not None:
             write(f"  {step.path} params: {json.dumps(step.params, ensure_ascii=False, default=str)}")
     for item in evaluations:
+        if item.expression.strip() == ANSWERABLE:
+            continue  # who has it may answer for everybody
         value = f"failed: {item.error}" if item.error else json.dumps(item.value, ensure_ascii=False, default=str)
         write(f"  {step_of_state(compiled.origins, item.state)} {item.field}: {item.expression.strip()} = {value}")
     for line in ran.log.splitlines():

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from stepsmith.cli.console import Console
+from stepsmith.cli.deciding import decision_lines
 from stepsmith.cli.failures import Exit
 from stepsmith.cli.history import add_place, find_run, histories, unavailable
 from stepsmith.cli.outcome import output_lines, step_lines, summary_line, title_line
@@ -43,6 +44,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         shown = json.dumps(result["input"], ensure_ascii=False)
         console.print("  input " + console.cut(shown, max(console.width - 8, 20)))
     for line in step_lines(result["steps"], console):
+        console.print(line)
+    for line in decision_lines(run_id, console):
         console.print(line)
     console.print(summary_line(result, console, virtual=False))
     if control is not None:

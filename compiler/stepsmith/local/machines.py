@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from stepsmith.asl.names import ROLLBACK_SUFFIX, environment_key, machine_id
 from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
+from stepsmith.local.approvals.desk import REQUEST_FUNCTION, request_function
 from stepsmith.local.aws import LocalAws
 from stepsmith.local.functions import ACCOUNT, REGION
 from stepsmith.local.program import Program
@@ -23,6 +24,7 @@ def functions_of(template: SamTemplate, project: Project, catalog: ActionCatalog
     `stepsmith build` will put the latter into the template, with these very settings.
     """
     functions = template.functions()
+    functions.setdefault(REQUEST_FUNCTION, request_function(project.functions_folder))
     for action in catalog:
         if action.function_id not in functions:
             functions[action.function_id] = FunctionResource(

@@ -15,11 +15,12 @@ from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
 from stepsmith.document import Entry, Json, MappingNode, Node, ScalarNode, SequenceNode, plain
 from stepsmith.durations import DurationError, parse_duration
 from stepsmith.engine import TaskCall, TaskFailed, TaskOutcome, TaskSucceeded
+from stepsmith.local.approvals.mocking import Decision, mocked_decision, read_decisions
 from stepsmith.local.contracts import UNKNOWN, Contract, contract_of_action, contract_of_call
 from stepsmith.local.service_models import ServiceModels
 from stepsmith.local.services import compact
 from stepsmith.local.tasks import invocation_result
-from stepsmith.model.steps import ActionStep, AwsStep
+from stepsmith.model.steps import ActionStep, ApprovalStep, AwsStep
 from stepsmith.model.workflow import Workflow
 from stepsmith.services import ServiceCatalog
 from stepsmith.source import Span
@@ -32,12 +33,14 @@ _KEYS: Final = ("return", "raise", "message", "after")
 
 @dataclass(frozen=True, slots=True)
 class Mock:
-    """One answer: a result, or an error. `after` is the virtual time that it takes, in seconds."""
+    """One answer: a result, an error, or none at all. `after` is the virtual time that it takes, in seconds."""
 
     value: Json = None
     error: str | None = None
     message: str = ""
     after: int = 0
+    decision: Decision | None = None
+    """What people decide, in place of a result or an error."""
 
 
 @dataclass
@@ -60,6 +63,8 @@ class Mocks:
 
 def mocked_outcome(mock: Mock, call: TaskCall) -> TaskOutcome:
     """The mock as the task's own result or failure would have been."""
+    if mock.decision is not None:
+        return mocked_decision(mock.decision, mock.after, call)
     if mock.error is None:
         value = invocation_result(mock.value, 200) if _runs_action(call) else mock.value
         return TaskSucceeded(value, mock.after)
@@ -108,6 +113,12 @@ class _Reader:
         found: dict[str, tuple[Mock, ...]] = {}
         for entry in node.entries:
             step = steps.get(entry.key)
+            if isinstance(step, ApprovalStep):
+                found[entry.key] = tuple(
+                    Mock(after=self.after(after), decision=decision)
+                    for decision, after in read_decisions(entry.value, self.diagnostics)
+                )
+                continue
             if isinstance(step, AwsStep):
                 found[entry.key] = tuple(self.answers(entry.value, contract_of_call(step, self.services)))
                 continue

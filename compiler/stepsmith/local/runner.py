@@ -19,6 +19,7 @@ from stepsmith.asl.names import ROLLBACK_SUFFIX
 from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
 from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome
+from stepsmith.local.approvals.desk import REQUEST_FUNCTION, Desk, Person
 from stepsmith.local.aws import LocalAws
 from stepsmith.local.control import LocalControl
 from stepsmith.local.machines import create_machines, functions_of
@@ -58,6 +59,8 @@ class RunOptions:
     """The virtual time of the start; the present if left out."""
     held: Callable[[Control | None], None] | None = None
     """Told when the run begins to wait because it was paused, and, with None, when it goes on."""
+    person: Person | None = None
+    """Who decides approvals here; None: another process does, by the local history."""
     keep: bool = True
     """Whether the run goes into the local history, and the objects of its buckets outlive it."""
 
@@ -148,7 +151,15 @@ def run_workflow(
         store.keep(_record(program, execution, data), ())
         aws.history.controls = aws.tasks.control = control
         aws.history.on_progress = lambda step: store.keep_steps([step])
-        _drive(aws, execution, control)
+        asks = any(REQUEST_FUNCTION in each.definition for each in program.family().values())
+        desk = None
+        if asks:
+
+            def waits(waiting: bool) -> None:
+                store.waits(run_id, waiting, rebuilt(program, execution))
+
+            desk = Desk(aws, project.history if options.keep else None, options.person, waits)
+        _drive(aws, execution, control, desk)
         steps = merged(rebuilt(program, execution), aws.history.steps(run_id))
         run = _record(program, execution, data, steps, store.order_for(run_id))
         children = _keep_children(program, execution, aws, store, steps)
@@ -172,10 +183,13 @@ def _control_of(project: Project, options: RunOptions, watcher: _Watcher) -> Loc
     return LocalControl(LocalRunStore(project.history), project.history, held) if options.keep else None
 
 
-def _drive(aws: LocalAws, execution: Execution, control: LocalControl | None) -> None:
+def _drive(aws: LocalAws, execution: Execution, control: LocalControl | None, desk: Desk | None) -> None:
     try:
         with control.watching(execution.name) if control else nullcontext():
-            aws.engine.run(until=execution)
+            if desk is not None:
+                desk.drive(execution)
+            else:
+                aws.engine.run(until=execution)
             if execution.running:
                 aws.engine.stop(execution, NOTHING_ANSWERS, "the run waits for an answer that nothing here gives")
             # Runs that it started without waiting for them go on by themselves; here, before the process ends.
@@ -244,6 +258,12 @@ class _Store:
     def __init__(self, store: LocalRunStore | None) -> None:
         self._store = store
         self.problem: str | None = None
+
+    def waits(self, run_id: str, waiting: bool, steps: Sequence[StepRecord]) -> None:
+        """Shows other processes that the run waits for people, or goes on."""
+        before, after = RunStatus.RUNNING, RunStatus.WAITING_APPROVAL
+        self.keep_steps(steps)
+        self._try(lambda store: store.move_run(run_id, [before] if waiting else [after], after if waiting else before))
 
     def keep(self, run: RunRecord, steps: Sequence[StepRecord]) -> None:
         self._try(lambda store: store.put_run(run))
