@@ -149,3 +149,31 @@ def test_a_secret_does_not_stand_in_a_question() -> None:
     text = f"{HEAD}  - approval: {{message: '{{{{ secrets.KEY }}}}'}}\n"
     slugs = {item.slug for item in compile_bytes("test.yaml", text.encode(), CATALOG).diagnostics}
     assert "secret-not-here" in slugs
+
+
+@pytest.mark.parametrize("on_timeout", ["approve", "reject"])
+def test_the_workflows_own_timeout_decides_nothing(on_timeout: str) -> None:
+    asked = f"{{message: May I?, timeout: 2h, on_timeout: {on_timeout}}}"
+    text = f"""name: asks
+timeout: 1h
+steps:
+  - id: ok
+    approval: {asked}
+    on_failure: [{{errors: [ApprovalRejected], steps: [{{id: no, action: store, params: {{key: k}}}}], then: continue}}]
+finally:
+  - {{id: last, action: store, params: {{key: k}}}}
+"""
+    called: list[str] = []
+
+    def answer(call: TaskCall) -> TaskOutcome:
+        called.append(call.state)
+        waits = call.resource.endswith(".waitForTaskToken")
+        return TaskWaiting() if waits else TaskSucceeded({"StatusCode": 200, "Payload": {"version": 1}})
+
+    engine = Engine(answer)
+    execution = engine.start(compiled(text).asl or "", {}, name="run-1")
+    engine.run(execution)
+    assert (execution.status, execution.error) == (Status.FAILED, "States.Timeout")
+    assert called == ["ok", "last"]
+    assert execution.stopped is not None
+    assert (execution.stopped - execution.started).total_seconds() == 3600
