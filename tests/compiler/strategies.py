@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from stepsmith.pipeline import Compilation, compile_bytes
-from tests.semantics.reference import Answer
+from tests.semantics.attempts import Answer
 from tests.support.machines import CATALOG
 
 T = TypeVar("T")
@@ -137,6 +137,8 @@ class Generator:
     variables: list[str] = field(default_factory=list)
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     size: int = 0
+    undoing: int = 0
+    """The chance that an action can be undone, in per cent; with it comes that a failure begins a rollback."""
 
     # -- the whole --------------------------------------------------------------------------------
 
@@ -156,6 +158,10 @@ class Generator:
             whole["retry"] = self.retry()
         if self.pick.chance(35):
             whole["timeout"] = self.pick.number(1, 25)
+        if self.pick.chance(50):
+            self.undoing = self.pick.choice([20, 50, 90])
+            if self.pick.chance(70):
+                whole["on_failure"] = "rollback"
         whole["steps"] = self.block(_Place(0))
         if self.pick.chance(75):
             whole["output"] = {f"o{n}": self.value(_Place(0)) for n in range(self.pick.number(1, 4))}
@@ -266,6 +272,8 @@ class Generator:
             step["on_failure"] = self.on_failure(place)
         if self.pick.chance(25):
             step["output"] = self.reshaped(place, action)
+        if not place.last_resort and self.pick.chance(self.undoing):
+            step["rollback"] = self.undo(place, name, action)
         return step
 
     def approval(self, place: _Place, name: str) -> dict[str, Any]:
@@ -288,6 +296,28 @@ class Generator:
         if self.pick.chance(35):
             return {"error": "ApprovalRejected", "message": self.pick.choice(["a: no", 'a: "no"'])}
         return {"result": {"approved": True, "by": "a", "comment": self.pick.choice(["", "yes"]), "at": "then"}}
+
+    def undo(self, place: _Place, name: str, action: str) -> Any:
+        if self.pick.chance(5):
+            return "none"
+        field_ = {"fetch": "size", "store": "version", "ping": "ok"}[action]
+        values = [
+            Hole(f"{{{{ output.{field_} }}}}", "{{ output }}"),
+            Hole("{{ output }}", ALWAYS["number"]),
+            Hole(f"{{{{ output.{field_} | default('nothing') }}}}", "{{ output }}"),
+            Hole("{{ output.size | default(output) }}", "{{ output }}"),
+            Hole("{{ output.items | default([]) }}", "{{ output }}"),
+        ]
+        params = {"key": self.text(place), "value": {"of": self.pick.choice(values), "with": self.value(place)}}
+        if self.pick.chance(30):
+            params["value"] = self.pick.choice(values)
+        undo: dict[str, Any] = {"action": "store", "params": params}
+        if self.pick.chance(15):
+            undo["timeout"] = self.pick.number(1, 5)
+        if self.pick.chance(30):
+            undo["retry"] = self.retry()
+        self.answers[f"{name}.rollback"] = [self.answer("store") for _ in range(self.pick.number(1, 3))]
+        return undo
 
     def answer(self, action: str) -> dict[str, Any]:
         if self.pick.chance(30):
@@ -325,7 +355,8 @@ class Generator:
 
     def on_failure(self, place: _Place) -> Any:
         if place.depth >= self.deepest or self.pick.chance(30):
-            return self.pick.choice(["fail", "continue"])
+            rolls_back = ["rollback"] * 2 if self.undoing and not place.last_resort else []
+            return self.pick.choice(["fail", "continue", *rolls_back])
         return self.handlers(place)
 
     def handlers(self, place: _Place) -> list[dict[str, Any]]:
@@ -340,7 +371,8 @@ class Generator:
         handler: dict[str, Any] = {} if errors is None else {"errors": errors}
         if self.pick.chance(70):
             handler["steps"] = self.block(self.inner(place))
-        handler["then"] = self.pick.choice(["continue", "continue", "fail"])
+        rolls_back = ["rollback"] if self.undoing and not place.last_resort else []
+        handler["then"] = self.pick.choice(["continue", "continue", "fail", *rolls_back])
         return handler
 
     def block_modifiers(self, place: _Place, step: dict[str, Any]) -> dict[str, Any]:
@@ -396,17 +428,18 @@ class Generator:
         if self.pick.chance(25):
             number = len(self.ids)
             steps = [
-                self.step(_Place(place.depth + 1, place.loops, True, f"{place.branch}l{number}x{at}"))
-                for at in range(self.pick.number(1, 3))
+                self.step(self.branch(place, f"{place.branch}l{number}x{at}")) for at in range(self.pick.number(1, 3))
             ]
             return {"parallel": steps}
         branches = [f"b{len(self.ids)}-{at}" for at in range(self.pick.number(1, 3))]
         return {
             "parallel": {
-                each: self.block(_Place(place.depth + 1, place.loops, True, place.branch + each.replace("-", "x")))
-                for each in branches
+                each: self.block(self.branch(place, place.branch + each.replace("-", "x"))) for each in branches
             }
         }
+
+    def branch(self, place: _Place, variables: str) -> _Place:
+        return _Place(place.depth + 1, place.loops, True, variables, place.last_resort)
 
     def for_each(self, place: _Place, name: str) -> dict[str, Any]:
         number = len(self.ids)
@@ -421,7 +454,7 @@ class Generator:
         if self.pick.chance(30):
             loop["tolerate"] = self.pick.choice([1, 2, "50%", "100%"])
         loops = (*place.loops, (names[0], names[-1]))
-        loop["steps"] = self.block(_Place(place.depth + 1, loops, True, f"{place.branch}e{number}"))
+        loop["steps"] = self.block(_Place(place.depth + 1, loops, True, f"{place.branch}e{number}", place.last_resort))
         return {"for_each": loop}
 
     def repeat(self, place: _Place, name: str) -> dict[str, Any]:

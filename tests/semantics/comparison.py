@@ -19,9 +19,12 @@ from stepsmith.engine import (
     validate,
 )
 from stepsmith_functions.history.ending import run_ending
+from stepsmith_functions.history.records import RunStatus
 from tests.compiler.strategies import Program
 from tests.expressions.oracle import OracleError
-from tests.semantics.reference import SECOND, Answer, Call, Interpreter, Outcome
+from tests.semantics.attempts import Answer
+from tests.semantics.reference import SECOND, Call, Interpreter, Outcome
+from tests.support.ledger import FUNCTION, Told
 from tests.support.machines import CATALOG
 
 
@@ -33,6 +36,10 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.what}\n  reference: {self.reference}\n  engine:    {self.engine}"
+
+
+UNKNOWN = " (it is not known whether "
+"""Stands between the message of the error and which steps may or may not have taken effect."""
 
 
 class FullJitter(random.Random):
@@ -54,7 +61,8 @@ def compare(program: Program) -> Difference | None:
     except OracleError as error:
         expected = Outcome("failed", error="an expression that the checks accepted", message=str(error))
     execution, calls = on_engine(program)
-    status, error = run_ending(execution.status.value, execution.error, execution.cause)
+    ending, error = run_ending(execution.status.value, execution.error, execution.cause)
+    status = ending.value
     assert execution.stopped is not None
     if expected.status != status or expected.error != (error.type if error else None):
         cause = f"{execution.error}: {execution.cause}" if execution.error else ""
@@ -69,16 +77,23 @@ def compare(program: Program) -> Difference | None:
         return Difference("message", expected.message, execution.cause)
     if status == "timed_out" and expected.message and (error is None or error.message != expected.message):
         return Difference("message", expected.message, execution.cause)
+    if error is not None and ending in (RunStatus.ROLLED_BACK, RunStatus.ROLLBACK_FAILED):
+        told = error.message.partition(UNKNOWN)[0]
+        if (told, error.step) != (expected.message, expected.step):
+            return Difference("message and step", (expected.message, expected.step), (error.message, error.step))
     elapsed = round((execution.stopped - execution.started).total_seconds() * SECOND)
     return None if elapsed == expected.elapsed else Difference("elapsed time", expected.elapsed, elapsed)
 
 
 def on_engine(program: Program) -> tuple[Execution, list[Call]]:
     calls: list[Call] = []
+    told = Told()
 
     def answer(call: TaskCall) -> TaskOutcome:
         arguments: Any = call.arguments
         payload = arguments["Payload"]
+        if arguments["FunctionName"] == FUNCTION:
+            return told.ledger(call)
         step = payload["step"]
         now = engine.clock.now() - execution.started
         calls.append(Call(round(now.total_seconds() * SECOND), step["path"], step["attempt"], dict(payload["params"])))
@@ -88,9 +103,13 @@ def on_engine(program: Program) -> tuple[Execution, list[Call]]:
                 calls[-1].params.pop(setting, None)
             engine.call_later(given.after / SECOND, lambda: _decide(engine, payload["token"], given), passive=True)
             return TaskWaiting({"StatusCode": 200, "Payload": None})
+        outcome: TaskOutcome
         if given.error is None:
-            return TaskSucceeded({"StatusCode": 200, "Payload": given.result}, given.after / SECOND)
-        return TaskFailed(given.error, _cause(given.message, given.error), given.after / SECOND)
+            outcome = TaskSucceeded({"StatusCode": 200, "Payload": given.result}, given.after / SECOND)
+        else:
+            outcome = TaskFailed(given.error, _cause(given.message, given.error), given.after / SECOND)
+        told.step(call, outcome)
+        return outcome
 
     engine = Engine(answer, random=FullJitter(0))
     execution = engine.start(program.compilation.asl or "", program.given, name="run-1")

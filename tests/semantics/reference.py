@@ -37,6 +37,7 @@ from stepsmith.model.steps import (
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
 from tests.expressions.oracle import text, value_by_jinja
+from tests.semantics.attempts import Answer, Attempt, Attempts
 from tests.semantics.schedule import OutOfTime, Pause, Process, Scheduler, Signal, Together, Until
 
 SECOND = 1_000_000
@@ -55,16 +56,8 @@ TIMEOUT = "States.Timeout"
 REJECTED = "ApprovalRejected"
 STARTED = datetime(2025, 1, 1, tzinfo=UTC)
 """When every run starts."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How one attempt of an action ends: with a result, or with an error and a message, `after` microseconds."""
-
-    after: int
-    result: Any = None
-    error: str | None = None
-    message: str = ""
+ASKS_AGAIN = 5 * SECOND
+"""How often a rollback looks whether what Step Functions has given up is over."""
 
 
 Script = Callable[[str, str, int], Answer]
@@ -81,9 +74,19 @@ class Raised(Exception):  # noqa: N818 - the language's word
         """It is the workflow's timeout."""
         self.refused = False
         """The step was not begun, since no time was left: retries do not see that."""
+        self.final = False
+        """Whether a step of the main sequence says `on_failure: fail`: no rollback follows."""
 
     def fields(self, step: str | None = None) -> dict[str, Any]:
         return {"type": self.type, "message": self.message, "step": step or self.step}
+
+
+class RollsBack(Exception):  # noqa: N818 - not an error
+    """A failure is on its way to the rollback of the run."""
+
+    def __init__(self, raised: Raised) -> None:
+        super().__init__(raised)
+        self.raised = raised
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
@@ -110,6 +113,8 @@ class Outcome:
     output: Any = None
     error: str | None = None
     message: str | None = None
+    step: str | None = None
+    """The step that failed the run."""
     elapsed: int = 0
     """Microseconds."""
     calls: list[Call] = field(default_factory=list)
@@ -133,6 +138,10 @@ class Scope:
             dict(self.steps), dict(self.variables), {**self.names, **(names or {})}, self.error, path, self.timed
         )
 
+    def as_it_is(self) -> Scope:
+        """A copy that later steps do not change."""
+        return Scope(dict(self.steps), dict(self.variables), self.names, self.error, self.path)
+
     def below(self, step: Step, part: str) -> str:
         """The path of the steps inside a branch, iteration or round of `step`."""
         return f"{self.path}.{step.id}{part}" if self.path else f"{step.id}{part}"
@@ -151,10 +160,13 @@ class Interpreter:
         defaults = {item.name: item.default for item in workflow.input or () if item.has_default}
         self._input = {**defaults, **given}
         self._script = script
-        self._scheduler = Scheduler((Raised, Stopped))
+        self._scheduler = Scheduler((Raised, RollsBack, Stopped))
         self._calls: list[Call] = []
         self._outlived = _outlived(workflow)
         self._deadline = None if workflow.timeout is None else workflow.timeout * SECOND
+        self._attempts_made = Attempts()
+        self._rolled_back: str | None = None
+        """The status of the run if its steps were undone."""
 
     def run(self) -> Outcome:
         try:
@@ -166,16 +178,48 @@ class Interpreter:
         except Stopped as stopped:
             outcome = Outcome("succeeded", stopped.output)
         except Raised as raised:
-            outcome = Outcome("timed_out" if raised.late else "failed", error=raised.type, message=raised.message)
+            late = raised.late and self._rolled_back != "rollback_failed"
+            status = "timed_out" if late else self._rolled_back or "failed"
+            outcome = Outcome(status, error=raised.type, message=raised.message, step=raised.step)
         outcome.elapsed = self._scheduler.now
         outcome.calls = self._calls
         return outcome
 
     def _whole(self) -> Process:
         scope = Scope(timed=self._outlived and self._deadline is not None)
-        body = self._block(self._workflow.steps, scope)
-        yield from self._finally(body, self._workflow.finally_steps, scope)
+        yield from self._finally(self._body(scope), self._workflow.finally_steps, scope)
         return self._value(self._workflow.output, scope) if self._workflow.output is not None else None
+
+    def _body(self, scope: Scope) -> Process:
+        try:
+            yield from self._block(self._workflow.steps, scope)
+        except RollsBack as rolls_back:
+            yield from self._roll_back()
+            raise rolls_back.raised from None
+        except Raised as raised:
+            if self._workflow.on_failure is Then.ROLLBACK and not raised.final:
+                yield from self._roll_back()
+            raise
+
+    # -- rollback ---------------------------------------------------------------------------------
+
+    def _roll_back(self) -> Process:
+        """Undoes what has completed, the latest first, once nothing can complete any more."""
+        while (known := self._attempts_made.known(self._scheduler.now)).running:
+            yield Pause(ASKS_AGAIN)
+        self._rolled_back = "rollback_failed" if known.unknown else "rolled_back"
+        for attempt in known.completed:
+            try:
+                yield from self._undo(attempt)
+            except Raised:
+                self._rolled_back = "rollback_failed"
+
+    def _undo(self, done: Attempt) -> Process:
+        scope: Scope = done.scope
+        undo = done.step.rollback
+        assert isinstance(undo, ActionStep)
+        output = self._reshaped(done.step, done.answer.result, scope)
+        return (yield from self._calling(undo, f"{done.path}.rollback", scope, {"output": output}))
 
     # -- blocks and steps -------------------------------------------------------------------------
 
@@ -191,9 +235,14 @@ class Interpreter:
             return
         try:
             output = yield from self._verb(step, scope)
+        except RollsBack as rolls_back:
+            scope.steps[step.id] = {"status": "failed", "error": rolls_back.raised.fields()}
+            raise
         except Raised as raised:
             if isinstance(step, ParallelStep | ForEachStep) and raised.type == TIMEOUT and self._is_late(scope):
                 raised.late, raised.message = True, self._late_message()
+            # What the step itself says beats what the workflow says; a block fails anew, by itself.
+            raised.final = (raised.final and isinstance(step, SwitchStep | RepeatStep)) or step.on_failure == ()
             scope.steps[step.id] = {"status": "failed", "error": raised.fields(self._shown_step(step, raised))}
             yield from self._handle(step, step.on_failure or (), raised, scope, self._shown_step(step, raised))
             return
@@ -218,8 +267,13 @@ class Interpreter:
         timed, scope.timed = scope.timed, False
         try:
             yield from self._block(handler.steps, scope)
+        except Raised as anew:
+            anew.final = False
+            raise
         finally:
             scope.error, scope.timed = outer, timed
+        if handler.then is Then.ROLLBACK:
+            raise RollsBack(raised)
         if handler.then is not Then.CONTINUE:
             raise raised
         if self._is_late(scope) and (handler.steps or raised.type == TIMEOUT):
@@ -263,8 +317,14 @@ class Interpreter:
                 assert_never(step)
 
     def _action(self, step: ActionStep, scope: Scope) -> Process:
-        path = scope.below(step, "")
+        result = yield from self._calling(step, scope.below(step, ""), scope)
+        return self._reshaped(step, result, scope)
+
+    def _calling(self, step: ActionStep, path: str, scope: Scope, extra: Mapping[str, Any] | None = None) -> Process:
+        """Calls the step's function until it succeeds or is not tried again; returns its result."""
         attempts = iter(range(1_000_000))
+        signature = self._catalog.get(step.action)
+        assert signature is not None
 
         def attempt() -> Process:
             number = next(attempts)
@@ -272,23 +332,32 @@ class Interpreter:
                 late = self._late(step)
                 late.refused = True
                 raise late
-            self._calls.append(Call(self._scheduler.now, path, number, self._value(step.params, scope)))
+            self._calls.append(Call(self._scheduler.now, path, number, self._value(step.params, scope, extra)))
             answer = self._script(step.id, path, number)
             limit = step.timeout * SECOND if step.timeout is not None else None
             if scope.timed and self._deadline is not None:
                 left = -((self._scheduler.now - self._deadline) // SECOND) * SECOND  # whole seconds, rounded up
                 limit = left if limit is None else min(limit, left)
-            if limit is not None and answer.after >= limit:
-                yield Pause(limit)
-                raise self._late(step) if self._is_late(scope) else Raised(TIMEOUT, "", step.id)
-            yield Pause(answer.after)
+            began = Attempt(step, path, scope.as_it_is(), self._scheduler.now, answer, signature.timeout * SECOND)
+            if step.rollback is not None:
+                self._attempts_made.begin(began)
+            try:
+                if limit is not None and answer.after >= limit:
+                    yield Pause(limit)
+                    raise self._late(step) if self._is_late(scope) else Raised(TIMEOUT, "", step.id)
+                yield Pause(answer.after)
+            except GeneratorExit:
+                began.given_up = True
+                raise
+            finally:
+                began.ended = self._scheduler.now
             if answer.error is not None:
                 raise Raised(answer.error, answer.message, step.id)
+            began.succeeded = True
             return answer.result
 
         policy = step.retry or self._workflow.retry
-        result = yield from self._attempts(attempt, policy, transient=policy is None or policy.transient)
-        return self._reshaped(step, result, scope)
+        return (yield from self._attempts(attempt, policy, transient=policy is None or policy.transient))
 
     def _approval(self, step: ApprovalStep, scope: Scope) -> Process:
         """People decide; when they have not done so in time, the step's `on_timeout` does. It is asked once."""
@@ -454,6 +523,9 @@ class Interpreter:
         def body() -> Process:
             try:
                 output = yield from self._block(step.steps, scope)
+            except RollsBack as rolls_back:
+                scope.steps[step.id] = {"status": "failed", "error": rolls_back.raised.fields()}
+                raise
             except Raised as raised:
                 scope.steps[step.id] = {"status": "failed", "error": raised.fields()}
                 yield from self._handle(step, step.catch, raised, scope, raised.step)
@@ -464,10 +536,10 @@ class Interpreter:
         return KEPT
 
     def _finally(self, body: Process, block: Block, scope: Scope) -> Process:
-        pending: Raised | Stopped | None = None
+        pending: Raised | RollsBack | Stopped | None = None
         try:
             yield from body
-        except (Raised, Stopped) as problem:
+        except (Raised, RollsBack, Stopped) as problem:
             pending = problem
         if block and isinstance(pending, Raised):
             pending.refused = False
@@ -475,7 +547,7 @@ class Interpreter:
         try:
             yield from self._block(block, scope)
         except Raised as late:
-            if not isinstance(pending, Raised):
+            if pending is None or isinstance(pending, Stopped):
                 pending = late
         finally:
             scope.timed = timed
@@ -559,7 +631,8 @@ def _outlived(workflow: Workflow) -> bool:
     steps = list(workflow.every_step())
     handlers = [each for step in steps for each in (*(step.on_failure or ()), *getattr(step, "catch", ()))]
     last = [block for step in steps if isinstance(step, TryStep) and (block := step.finally_steps)]
-    return bool(workflow.finally_steps or last or any(each.steps for each in handlers))
+    undone = workflow.on_failure is Then.ROLLBACK or any(each.then is Then.ROLLBACK for each in handlers)
+    return bool(workflow.finally_steps or last or undone or any(each.steps for each in handlers))
 
 
 def _reads(step: Step) -> set[str]:

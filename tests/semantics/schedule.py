@@ -1,7 +1,8 @@
 """A tiny scheduler of generators in virtual time, for the reference interpreter: pauses, groups that run at
 once, and signals.
 
-Times are whole microseconds. When a member of a group fails, the others are given up where they stand. What happens
+Times are whole microseconds. When a member of a group fails, the others are given up where they stand (their
+generators are closed). What happens
 at the very same moment has no order on AWS, so a failure that ties with another member's move is `Ambiguous`.
 """
 
@@ -166,4 +167,5 @@ class Scheduler:
                 if each.moved == self.now or (each.alive and id(each) in due):
                     raise Ambiguous
                 each.alive = False
+                each.body.close()
         self._move(group.parent, None, problem)

@@ -13,6 +13,10 @@ from stepsmith_functions.rollback.completed import ledger_of
 from stepsmith_functions.rollback.question import StepStillRunning, answer, read_question
 
 FUNCTION = "${LedgerFunction}"
+NEVER_BEGAN = ("Lambda.TooManyRequestsException", "Lambda.ServiceException")
+"""The errors of calls that no handler heard of."""
+CRASHED = ("Lambda.Unknown", "Sandbox.Timedout")
+"""The errors of handlers that could not tell how they ended."""
 
 
 class Told:
@@ -22,6 +26,9 @@ class Told:
         self._steps: dict[str, StepRecord] = {}
 
     def step(self, call: TaskCall, outcome: TaskOutcome) -> None:
+        error = outcome.error if isinstance(outcome, TaskFailed) else None
+        if error in NEVER_BEGAN:
+            return
         payload: Any = call.arguments
         step = payload["Payload"]["step"]
         began = now_of(call.execution)
@@ -29,16 +36,17 @@ class Told:
         output: Any = None
         if isinstance(outcome, TaskSucceeded):
             output = outcome.output["Payload"] if isinstance(outcome.output, dict) else None
+        crashed = error in CRASHED
         self._steps[step["path"]] = StepRecord(
             call.execution.name,
             step["id"],
             step["path"],
-            StepStatus.FAILED if isinstance(outcome, TaskFailed) else StepStatus.SUCCEEDED,
+            StepStatus.RUNNING if crashed else StepStatus.FAILED if error else StepStatus.SUCCEEDED,
             output=output,
             handed=step.get("undo"),
             started_at=began,
             attempt_started=began,
-            ended_at=ended,
+            ended_at=None if crashed else ended,
             undoes=step.get("undoes"),
         )
 

@@ -196,6 +196,7 @@ def lower_finally(
     handlers = step.catch if isinstance(step, TryStep) else ()
     within = (*walk(body), *(inner for handler in handlers for inner in walk(handler.steps)))
     begins = any(map(rolls_back, within)) or any(handler.then is Then.ROLLBACK for handler in handlers)
+    out: str | None = None
     if step is not None and begins:
         with context.guarded((leaving(context, step),), ()):
             out = raise_error(context, f"{name}.leave.finally", step, raised_from(outcome))
@@ -216,7 +217,7 @@ def lower_finally(
     )
     # A failure inside the block itself ends the run with the first error there was.
     late = context.names.error(f"{name}.finally")
-    own = _late_failure(context, step, name, outcome, late, failed)
+    own = _late_failure(context, step, name, outcome, late, failed, out)
     with context.outliving(), context.guarded((Guard(None, Edge(own), late, step, block), *context.frame.guards)):
         entry = context.block(block, Edge(exit_name))
     succeeded = Edge(entry.target, (PendingAssign(step, outcome, {}), *entry.pending))
@@ -235,15 +236,21 @@ def _stopped(context: Context, name: str, outcome: str) -> tuple[str, dict[str, 
     return context.add(SucceedState(name=f"{name}.stop", origin=origin, output=output)), {}
 
 
-def _late_failure(context: Context, step: Step | None, name: str, outcome: str, late: str, failed: str) -> str:
-    """The Choice that a failure of the block itself leads to: the error that was there before is kept."""
-    held = jsonata.call("exists", jsonata.steps(jsonata.variable(outcome), ["type"]))
+def _late_failure(
+    context: Context, step: Step | None, name: str, outcome: str, late: str, failed: str, out: str | None
+) -> str:
+    """The Choice that a failure of the block itself leads to: the error that was there before is kept, and its way
+    `out` to a rollback."""
+
+    def held(member: str) -> str:
+        return jsonata.field(jsonata.call("exists", jsonata.steps(jsonata.variable(outcome), [member])).text)
+
     origin = Origin(Role.HELPER, step.span if step is not None else context.workflow.span, step.id if step else None)
     return context.add(
         ChoiceState(
             name=f"{name}.finally.failed",
             origin=origin,
-            rules=(Rule(jsonata.field(held.text), failed),),
+            rules=(*([Rule(held("rollback"), out)] if out else []), Rule(held("type"), failed)),
             default=failed,
             assign={outcome: jsonata.field(f"${late}")},
         )

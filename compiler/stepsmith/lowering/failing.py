@@ -87,10 +87,12 @@ def _guards(context: Context, step: Step, handler: Handler, done: Edge, block: B
             yield replace(leave, errors=errors)
             return
         held = context.names.error(step.id)
-        with context.guarded((leave,), ()):
-            out = raise_error(context, f"{step.id}.leave", step, raised_from(held))
+        name = f"{step.id}.leave"
+        if name not in context.frame.states:
+            with context.guarded((leave,), ()):
+                raise_error(context, name, step, raised_from(held))
         with context.outliving():
-            entry = context.block(handler.steps, Edge(out))
+            entry = context.block(handler.steps, Edge(name))
         yield Guard(errors, entry, held, step, block)
         return
     again = handler.then is not Then.CONTINUE
@@ -205,14 +207,22 @@ class Catching:
     ways: tuple[Way, ...]
 
 
+def around(context: Context, step: Step) -> tuple[Guard, ...]:
+    """The guards around `step`. A step of the main sequence that says `on_failure: fail` keeps the rollback out that
+    the workflow asks for: what a step says of itself beats that."""
+    guards = context.frame.guards
+    if step.on_failure == () and any(step is each for each in context.workflow.main_sequence):
+        return tuple(guard for guard in guards if not guard.is_default)
+    return guards
+
+
 def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
     """The step's own handlers, then those of the blocks around it; before them, the way of a cancel past them."""
-    says_fail = step.on_failure == ()
-    around = (*own, *context.frame.guards)
-    guards = tuple(guard for guard in around if not (guard.is_default and says_fail))
+    every = (*own, *context.frame.guards)
+    guards = (*own, *around(context, step))
     found: list[tuple[Catcher, Folded]] = []
-    if _may_be_cancelled(context, step) and _hides_a_cancel(around, step):
-        found.append(_cancelled(context, step, around))
+    if _may_be_cancelled(context, step) and _hides_a_cancel(every, step):
+        found.append(_cancelled(context, step, every))
     for guard in guards:
         found.append(_catcher(context, step, guard))
         if guard.errors is None:

@@ -21,7 +21,16 @@ from stepsmith.lowering.context import Context, Guard, Number
 from stepsmith.lowering.deadlines import late_fields
 from stepsmith.lowering.edges import Edge, PendingAssign
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import Raised, late_rule, leaves, must_go, onward_ways, raise_error, raised_from
+from stepsmith.lowering.failing import (
+    Raised,
+    around,
+    late_rule,
+    leaves,
+    must_go,
+    onward_ways,
+    raise_error,
+    raised_from,
+)
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.model.steps import (
     ForEachStep,
@@ -92,7 +101,7 @@ def _tolerance(context: Context, step: ForEachStep, edge: Edge, own: tuple[Guard
         limit = jsonata.binary("/", share, jsonata.constant(100))
     too_many = jsonata.comparison(">", jsonata.steps(count, ["failed"]), limit)
     raised = constant_error("ToleranceExceeded", f"more items of {step.id} failed than it tolerates", step)
-    with context.guarded((*own, *context.frame.guards)):
+    with context.guarded((*own, *around(context, step))):
         failing = raise_error(context, f"{step.id}.intolerable", step, raised)
         late = (late_rule(context, step, f"{step.id}.late"),) if context.deadline is not None else ()
     onward = context.fold_to_state(edge, ENTRY)
@@ -122,7 +131,7 @@ def too_many_failed(context: Context, step: ParallelStep | ForEachStep, own: tup
     if late:
         fields = late_fields(context, step, "ToleranceExceeded", text)
         raised = raised_from(variable)
-    with context.guarded((*own, *context.frame.guards)):
+    with context.guarded((*own, *around(context, step))):
         name = raise_error(context, f"{step.id}.intolerable", step, raised)
     shown = {key: value for key, value in fields.items() if key != "cause"}
     record = context.record(step, {Facet.STATUS: "failed", Facet.ERROR: shown})

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from stepsmith.document import Json
 from stepsmith.model.policies import RetryPolicy, Then
-from stepsmith.model.steps import Block, Step, is_written, rolls_back, walk
+from stepsmith.model.steps import Block, RepeatStep, Step, SwitchStep, inner_blocks, is_written, rolls_back, walk
 from stepsmith.model.values import ObjectValue, Value
 from stepsmith.source import Span
 
@@ -96,6 +96,19 @@ class Workflow:
                 yield step
             if step.rollback is not None:
                 yield step.rollback
+
+    @property
+    def main_sequence(self) -> tuple[Step, ...]:
+        """The steps that stand in nothing else, or in a `switch` or `repeat` of these, which fail as their steps do."""
+
+        def of(block: Block) -> Iterator[Step]:
+            for step in block:
+                yield step
+                if isinstance(step, SwitchStep | RepeatStep):
+                    for inner in inner_blocks(step):
+                        yield from of(inner)
+
+        return tuple(of(self.steps))
 
     @property
     def undoable(self) -> tuple[Step, ...]:

@@ -112,6 +112,7 @@ class _Reader:
             return parent
         if kind in SCHEDULED:
             visit.begin_attempt()
+            visit.attempted_at = at
             visit.parameters = value_of(details.get("parameters", details.get("input")))
             visit.resource = str(details.get("resource", ""))
             visit.result = None

@@ -49,6 +49,8 @@ class Visit:
     refused: int = 0
     """Attempts whose handler did not let the action begin: the run was paused, or another call was at work."""
     attempt_open: bool = False
+    attempted_at: datetime | None = None
+    """When its last attempt was scheduled."""
     answered: bool = False
     """The attempt succeeded; what may still fail is the state's Assign or Output."""
     given_up: bool = False

@@ -6,7 +6,9 @@ Step Functions had given it up (a Parallel that was failing already), and the st
 executions are others.
 
 A step that failed is not undone, whatever it may have done before. One of which neither witness says how it ended is
-`unknown`: nobody may say that the run is as if it had not been.
+`unknown`: nobody may say that the run is as if it had not been. What handlers told is kept by path, and of the last
+attempt only: where a block was tried again while Lambda was still at work for it, the later attempt's word stands in
+the place of the earlier one's.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from stepsmith_functions.history.visits import History, Visit
 
 GRACE: Final = timedelta(seconds=30)
 """How long past a function's timeout its last word may take."""
+SKEW: Final = timedelta(milliseconds=250)
+"""How far the clocks of Lambda and Step Functions may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ def ledger_of(
     """`told` has what handlers told, by path; None when it cannot be read."""
     reading = _Reading(told, asked, now)
     for visit in history.visits:
+        reading.begun(visit)
+    for visit in history.visits:
         reading.visit(visit)
     reading.others()
     undone = {*_undone(history.visits), *(step.undoes for step in (told or {}).values() if _is_undo(step))}
@@ -91,7 +97,14 @@ class _Reading:
     completed: dict[str, Entry] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
-    seen: set[str] = field(default_factory=set)
+    seen: dict[str, list[Visit]] = field(default_factory=dict)
+    """The visits of each path in which its function was called."""
+
+    def begun(self, visit: Visit) -> None:
+        asked = self.asked.get(visit.state)
+        path = _path(visit)
+        if asked is not None and asked.variable is None and path is not None:
+            self.seen.setdefault(path, []).append(visit)
 
     def visit(self, visit: Visit) -> None:
         """Takes in a visit of a state; a later one of the same path stands in its place."""
@@ -101,16 +114,14 @@ class _Reading:
         if asked.variable is not None:
             self._without_function(visit, asked.variable)
             return
-        step = _member(_member(visit.parameters, "Payload"), "step")
-        path = _member(step, "path")
-        if not isinstance(path, str):
+        path = _path(visit)
+        if path is None:
             return  # its params could not be evaluated: it was never called
-        self.seen.add(path)
-        handed = _member(step, "undo")
+        handed = _member(_member(_member(visit.parameters, "Payload"), "step"), "undo")
         if visit.exited_at is not None and visit.exited_id is not None:
             if not visit.failed:
                 output = _member(visit.result, "Payload")
-                self.completed[path] = Entry(visit.state, path, visit.exited_at, visit.exited_id, output, handed)
+                self._completed(Entry(visit.state, path, visit.exited_at, visit.exited_id, output, handed))
             return
         if visit.attempt_open and asked.seconds is not None:
             self._given_up(visit, path, handed, asked.seconds)
@@ -122,9 +133,14 @@ class _Reading:
         left = from_text(text) if text is not None else None
         path = _member(left, "path")
         if isinstance(path, str):
-            self.seen.add(path)
+            self.seen.setdefault(path, []).append(visit)
             output, handed = _member(left, "output"), _member(left, "with")
-            self.completed[path] = Entry(visit.state, path, visit.exited_at, visit.exited_id, output, handed)
+            self._completed(Entry(visit.state, path, visit.exited_at, visit.exited_id, output, handed))
+
+    def _completed(self, entry: Entry) -> None:
+        """It is undone once, as its last success left it: what an earlier attempt may have done goes with that."""
+        self.completed[entry.path] = entry
+        self.unknown.discard(entry.path)
 
     def _given_up(self, visit: Visit, path: str, handed: Json, seconds: int) -> None:
         """Step Functions has stopped waiting for it; its handler may tell how it ended."""
@@ -132,12 +148,25 @@ class _Reading:
             self.unknown.add(path)
             return
         step = self.told.get(path)
-        if step is None:
-            # Nothing was told yet. If the function has begun at all, it is over after its timeout.
-            over = (visit.aborted_at or visit.entered_at) + timedelta(seconds=seconds) + GRACE
-            (self.running if self.now < over else self.unknown).add(path)
+        if step is None or not self._is_of(step, visit, path):
+            # Nothing was told, or nothing will be kept. If the function has begun at all, it is over after its timeout.
+            self._until(path, visit.attempted_at or visit.entered_at, seconds)
         else:
             self._as_told(step, handed, seconds)
+
+    def _is_of(self, step: StepRecord, visit: Visit, path: str) -> bool:
+        """Whether it is the last attempt of this visit that was told of, not an earlier one nor a later visit's."""
+        begun = step.attempt_started
+        if begun is None:
+            return True
+        later = next((each for each in self.seen[path] if each.id > visit.id), None)
+        return begun >= (visit.attempted_at or visit.entered_at) - SKEW and (
+            later is None or begun < later.entered_at - SKEW
+        )
+
+    def _until(self, path: str, begun: datetime, seconds: int) -> None:
+        over = begun + timedelta(seconds=seconds) + GRACE
+        (self.running if self.now < over else self.unknown).add(path)
 
     def others(self) -> None:
         """Steps that only their handlers tell of: those of distributed loops."""
@@ -148,15 +177,21 @@ class _Reading:
 
     def _as_told(self, step: StepRecord, handed: Recorded, seconds: int) -> None:
         ended = step.ended_at
-        if step.status is StepStatus.SUCCEEDED and ended is not None and ended <= self.now:
-            result = step.output if step.result is None else step.result
-            self.completed[step.path] = Entry(step.step_id, step.path, ended, step.sequence, result, handed)
-        elif ended is not None and ended > self.now:
-            self.running.add(step.path)
-        elif step.status is StepStatus.RUNNING:
-            begun = step.attempt_started or step.started_at or self.now
-            if self.now < begun + timedelta(seconds=seconds) + GRACE:
+        if step.status in (StepStatus.FAILED, StepStatus.SUCCEEDED) and ended is not None:
+            if ended > self.now:
                 self.running.add(step.path)
+            elif step.status is StepStatus.SUCCEEDED:
+                result = step.output if step.result is None else step.result
+                self._completed(Entry(step.step_id, step.path, ended, step.sequence, result, handed))
+        elif step.status not in (StepStatus.PENDING, StepStatus.SKIPPED):
+            # It is at work, or it was cut off before it could tell, or the end of the run was told in its place.
+            self._until(step.path, step.attempt_started or step.started_at or self.now, seconds)
+
+
+def _path(visit: Visit) -> str | None:
+    """The path under which the visit's function was called; None if it was not."""
+    path = _member(_member(_member(visit.parameters, "Payload"), "step"), "path")
+    return path if isinstance(path, str) else None
 
 
 def _undone(visits: Iterable[Visit]) -> Iterable[str]:
