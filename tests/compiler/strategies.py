@@ -110,6 +110,11 @@ class Program:
         return f"{self.text}\ninput: {self.given}\nanswers: {self.answers}\n"
 
 
+def _ends(steps: list[dict[str, Any]]) -> bool:
+    """Whether nothing can follow the steps."""
+    return any("if" not in step and ("stop" in step or "fail" in step) for step in steps)
+
+
 def _numbers(path: str) -> list[str]:
     return [part.split("]")[0] for part in path.split("[")[1:]]
 
@@ -133,12 +138,16 @@ class _Place:
 class Generator:
     pick: Chooser
     deepest: int = 3
+    rolls_back: bool = False
+    """Whether every program can undo what it does, and most are rolled back."""
     ids: list[str] = field(default_factory=list)
     variables: list[str] = field(default_factory=list)
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     size: int = 0
     undoing: int = 0
     """The chance that an action can be undone, in per cent; with it comes that a failure begins a rollback."""
+    failing: int = 30
+    """The chance that an attempt fails, in per cent."""
 
     # -- the whole --------------------------------------------------------------------------------
 
@@ -156,13 +165,18 @@ class Generator:
         }
         if self.pick.chance(20):
             whole["retry"] = self.retry()
-        if self.pick.chance(35):
+        if self.pick.chance(10 if self.rolls_back else 35):
             whole["timeout"] = self.pick.number(1, 25)
-        if self.pick.chance(50):
+        if self.rolls_back:
+            self.undoing, self.failing = self.pick.choice([80, 100]), self.pick.choice([20, 10, 5])
+        elif self.pick.chance(50):
             self.undoing = self.pick.choice([20, 50, 90])
+        if self.undoing:
             if self.pick.chance(70):
                 whole["on_failure"] = "rollback"
         whole["steps"] = self.block(_Place(0))
+        if self.rolls_back:
+            whole["steps"] += self.undone(whole["steps"])
         if self.pick.chance(75):
             whole["output"] = {f"o{n}": self.value(_Place(0)) for n in range(self.pick.number(1, 4))}
         if self.pick.chance(25):
@@ -191,12 +205,15 @@ class Generator:
     def block(self, place: _Place) -> list[dict[str, Any]]:
         if place.depth < self.deepest and self.size < 20 and self.pick.chance(15):
             return self.graph(place)
+        return self.sequence(place)
+
+    def sequence(self, place: _Place) -> list[dict[str, Any]]:
         most = 4 if place.depth == 0 else 3 if place.depth == 1 else 2
         steps: list[dict[str, Any]] = []
         for _ in range(self.pick.number(1, most)):
             step = self.step(place)
             steps.append(step)
-            if "if" not in step and ("stop" in step or "fail" in step):
+            if _ends(steps):
                 break
         return steps
 
@@ -213,6 +230,41 @@ class Generator:
                 step["needs"] = needs
             steps.insert(self.pick.number(0, len(steps)), step)
         return steps
+
+    def undone(self, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Steps with which a run is likely to be rolled back after much was done."""
+        if _ends(before) or any("needs" in step for step in before):
+            return []
+        steps = self.sequence(_Place(0))
+        if _ends(steps):
+            return steps
+        if self.pick.chance(60):
+            name = self.name("p")
+            self.ids.append(name)
+            block: dict[str, Any] = {"id": name, **self.racing()}
+            if self.pick.chance(50):
+                block["retry"] = {"max_retries": self.pick.number(1, 2), "delay": 1}
+            steps.append(block)
+        name = self.name("f")
+        self.ids.append(name)
+        return [*steps, {"id": name, **self.fail(_Place(0), name)}]
+
+    def racing(self) -> dict[str, Any]:
+        """A parallel of which one branch is likely to fail while another is at work."""
+        branches: dict[str, Any] = {}
+        for at in range(self.pick.number(2, 3)):
+            place = self.branch(_Place(0), f"x{at}")
+            branches[f"b{at}"] = [self.called(place) for _ in range(self.pick.number(1, 2))] + self.sequence(place)
+        if not _ends(branches["b0"]):
+            name = self.name("f")
+            self.ids.append(name)
+            branches["b0"].append({"id": name, **self.fail(_Place(0), name)})
+        return {"parallel": branches}
+
+    def called(self, place: _Place) -> dict[str, Any]:
+        name = self.name("a")
+        self.ids.append(name)
+        return {"id": name, **self.action(place, name)}
 
     def step(self, place: _Place) -> dict[str, Any]:
         self.size += 1
@@ -320,7 +372,7 @@ class Generator:
         return undo
 
     def answer(self, action: str) -> dict[str, Any]:
-        if self.pick.chance(30):
+        if self.pick.chance(self.failing):
             return {"error": self.pick.choice(ERRORS[action]), "message": self.pick.choice(["", "it broke", 'a "b"'])}
         result: dict[str, Any]
         match action:
@@ -645,9 +697,9 @@ def _filled(line: str, text: str) -> str:
     return f"{before.rstrip(chr(39))}{written}{after.lstrip(chr(39))}"
 
 
-def program(pick: Chooser, deepest: int = 3) -> Program:
+def program(pick: Chooser, deepest: int = 3, *, rolls_back: bool = False) -> Program:
     """A random workflow that compiles, with an input and answers. Raises Refused."""
-    generator = Generator(pick, deepest)
+    generator = Generator(pick, deepest, rolls_back)
     tree = generator.workflow()
     text, compilation = settle(tree)
     return Program(text, generator.given(), generator.answers, compilation)

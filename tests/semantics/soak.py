@@ -18,13 +18,13 @@ from tests.semantics.schedule import Ambiguous
 from tests.semantics.shrinking import shrink
 
 
-def soak(count: int, seed: int, deepest: int, most: int) -> Counter[str]:
+def soak(count: int, seed: int, deepest: int, most: int, *, rolls_back: bool = False) -> Counter[str]:
     """The number of programs by what came of them; prints the first `most` that went wrong."""
     found: Counter[str] = Counter()
     for number in range(seed, seed + count):
         made = None
         try:
-            made = program(Dice(number), deepest)
+            made = program(Dice(number), deepest, rolls_back=rolls_back)
             difference = compare(made)
         except (Ambiguous, IllMade) as unusable:
             found[type(unusable).__name__] += 1
@@ -42,7 +42,7 @@ def soak(count: int, seed: int, deepest: int, most: int) -> Counter[str]:
                 made = shrink(made, lambda smaller, what=difference.what: _differs(smaller, what))
                 shown = str(compare(made))
         if shown and found["different"] + found["crashed"] + found["refused"] <= most:
-            print(f"--- seed {number}\n{made.describe() if made else ''}{shown}\n")
+            print(f"--- seed {number}\n{made.describe() if made else ''}{shown}\n", flush=True)
     return found
 
 
@@ -60,8 +60,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--show", type=int, default=3)
+    parser.add_argument("--rollback", action="store_true", help="only programs that undo what they do")
     arguments = parser.parse_args()
-    found = soak(arguments.count, arguments.seed, arguments.depth, arguments.show)
+    found = soak(arguments.count, arguments.seed, arguments.depth, arguments.show, rolls_back=arguments.rollback)
     print(", ".join(f"{number} {word}" for word, number in found.most_common()))
     return 1 if found["different"] + found["crashed"] + found["refused"] else 0
 

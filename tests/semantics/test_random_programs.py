@@ -33,6 +33,17 @@ def test_a_hundred_programs_do_what_the_reference_does(hundred: int) -> None:
     assert usable >= USABLE_OF_A_HUNDRED
 
 
+def test_a_hundred_programs_that_roll_back_do_what_the_reference_does() -> None:
+    usable = 0
+    for seed in range(100):
+        try:
+            assert _difference(program(Dice(seed), rolls_back=True)) == ""
+        except (Ambiguous, IllMade):
+            continue
+        usable += 1
+    assert usable >= USABLE_OF_A_HUNDRED - 15
+
+
 @settings(
     max_examples=60,
     deadline=None,
