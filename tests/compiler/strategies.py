@@ -171,9 +171,8 @@ class Generator:
             self.undoing, self.failing = self.pick.choice([80, 100]), self.pick.choice([20, 10, 5])
         elif self.pick.chance(50):
             self.undoing = self.pick.choice([20, 50, 90])
-        if self.undoing:
-            if self.pick.chance(70):
-                whole["on_failure"] = "rollback"
+        if self.undoing and self.pick.chance(70):
+            whole["on_failure"] = "rollback"
         whole["steps"] = self.block(_Place(0))
         if self.rolls_back:
             whole["steps"] += self.undone(whole["steps"])
