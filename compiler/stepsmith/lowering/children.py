@@ -14,7 +14,7 @@ from stepsmith.lowering.context import Context, or_null
 from stepsmith.lowering.deadlines import limit
 from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import child_error, retriers
-from stepsmith.lowering.failing import raise_error, raised_from
+from stepsmith.lowering.failing import around, raise_error, raised_from
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.input import STARTED_BY
 from stepsmith.model.steps import ChildStep
@@ -68,11 +68,9 @@ def _result(step: ChildStep) -> str:
 def _child_failed(context: Context, step: ChildStep, own: tuple[object, ...]) -> tuple[Catcher, ...]:
     """A failed child shows as States.TaskFailed; its own error stands in the cause and is raised in its place."""
     variable = context.names.error(f"{step.id}.child")
-    guards = context.frame.guards
-    with context.guarded((*own, *guards)):  # type: ignore[arg-type]
-        name = raise_error(
-            context, f"{step.id}.error", step, raised_from(variable, cancel=step.id not in context.sheltered)
-        )
+    cancel = step.id not in context.sheltered
+    with context.guarded((*own, *around(context, step, cancel=cancel))):  # type: ignore[arg-type]
+        name = raise_error(context, f"{step.id}.error", step, raised_from(variable, cancel=cancel))
     fields = child_error(step.id)
     shown = {key: value for key, value in fields.items() if key != "cause"}
     record = context.record(step, {Facet.STATUS: "failed", Facet.ERROR: shown})

@@ -207,22 +207,23 @@ class Catching:
     ways: tuple[Way, ...]
 
 
-def around(context: Context, step: Step) -> tuple[Guard, ...]:
+def around(context: Context, step: Step, *, cancel: bool = False) -> tuple[Guard, ...]:
     """The guards around `step`. A step of the main sequence that says `on_failure: fail` keeps the rollback out that
-    the workflow asks for: what a step says of itself beats that."""
+    the workflow asks for: what a step says of itself beats that. A `cancel` of the run is no failure of the step."""
     guards = context.frame.guards
-    if step.on_failure == () and any(step is each for each in context.workflow.main_sequence):
-        return tuple(guard for guard in guards if not guard.is_default)
-    return guards
+    if step.on_failure != () or not any(step is each for each in context.workflow.main_sequence):
+        return guards
+    narrowed = (replace(guard, errors=(CANCELLED,)) if guard.is_default else guard for guard in guards)
+    return tuple(guard for guard in narrowed if cancel or not guard.is_default)
 
 
 def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
     """The step's own handlers, then those of the blocks around it; before them, the way of a cancel past them."""
-    every = (*own, *context.frame.guards)
-    guards = (*own, *around(context, step))
+    may_be = _may_be_cancelled(context, step)
+    guards = (*own, *around(context, step, cancel=may_be))
     found: list[tuple[Catcher, Folded]] = []
-    if _may_be_cancelled(context, step) and _hides_a_cancel(every, step):
-        found.append(_cancelled(context, step, every))
+    if may_be and _hides_a_cancel(guards):
+        found.append(_cancelled(context, step, guards))
     for guard in guards:
         found.append(_catcher(context, step, guard))
         if guard.errors is None:
@@ -277,12 +278,11 @@ def _may_be_cancelled(context: Context, step: Step) -> bool:
     return isinstance(step, ActionStep)
 
 
-def _hides_a_cancel(guards: Iterable[Guard], step: Step | None = None) -> bool:
-    """Whether a handler that is not for a cancel would match one before a `finally` does, or `step` passes by the
-    rollback, as only its own failures do."""
+def _hides_a_cancel(guards: Iterable[Guard]) -> bool:
+    """Whether a handler that is not for a cancel would match one before a `finally` or the rollback does."""
     for guard in guards:
         if guard.leaving:
-            return guard.is_default and step is not None and step.on_failure == ()
+            return False
         if guard.errors is None or {EVERYTHING, TASK_FAILED}.intersection(guard.errors):
             return True
     return False

@@ -127,6 +127,9 @@ class _Reading:
             self._given_up(visit, path, handed, asked.seconds)
 
     def _without_function(self, visit: Visit, variable: str) -> None:
+        if visit.exited_at is None and visit.attempt_open:
+            # Nobody tells of it: the call may have been answered after Step Functions had stopped listening.
+            self.unknown.add(visit.state)
         if visit.exited_at is None or visit.exited_id is None or visit.failed:
             return
         text = visit.assigned.get(variable)

@@ -565,6 +565,48 @@ def test_an_undo_knows_what_it_undoes() -> None:
     ]
 
 
+def test_one_undo_for_several_steps_tells_them_apart_by_its_input() -> None:
+    """A machine has one state for the undo of a step in a loop; its input says which iteration it undoes."""
+    script = Script()
+    at = 1
+    for number in (1, 0):
+        given = json.dumps({"undoes": f"loop[{number}].quarantine"})
+        at = script.event("TaskStateEntered", at, name="quarantine.rollback", input=given)
+        at = script.exited("Task", "quarantine.rollback", script.attempt(at, params={"n": number}, result={}))
+    script.event("ExecutionFailed", at, error="Broken", cause="{}")
+
+    path = "loop[].quarantine.rollback"
+    undo = {"role": "step", "step": "quarantine.rollback", "path": path, "undoes": "loop[].quarantine"}
+    steps = rebuilt(script, {"quarantine.rollback": undo})
+    assert [(step.path, step.undoes, step.params, step.status) for step in steps] == [
+        (f"loop[{number}].quarantine.rollback", f"loop[{number}].quarantine", {"n": number}, StepStatus.SUCCEEDED)
+        for number in (1, 0)
+    ]
+
+
+def test_an_undo_that_failed_is_on_record_though_the_machine_goes_on() -> None:
+    script = Script()
+    given = json.dumps({"undoes": "quarantine"})
+    entered = script.event("TaskStateEntered", 1, name="quarantine.rollback", input=given)
+    at = script.exited("Task", "quarantine.rollback", script.attempt(entered, error="FileMissing"))
+    script.event("ExecutionFailed", at, error="Broken", cause="{}")
+
+    undo = {"role": "step", "step": "quarantine.rollback", "path": "quarantine.rollback", "undoes": "quarantine"}
+    (step,) = rebuilt(script, {"quarantine.rollback": undo})
+    assert (step.status, step.undoes) == (StepStatus.FAILED, "quarantine")
+    assert step.error == StepError("FileMissing", "FileMissing happened")
+
+
+def test_visits_keep_what_they_assigned_and_when_they_were_tried() -> None:
+    script = Script()
+    failed = script.attempt(script.entered("Task", "call", 1), error="Throttled")
+    done = script.attempt(failed)
+    script.event("TaskStateExited", done, name="call", output="null", assignedVariables={"n": "1", "text": '"a"'})
+    (visit,) = read_history(script.events).visits
+    assert visit.assigned == {"n": "1", "text": '"a"'}
+    assert (visit.attempts, visit.attempted_at) == (2, START + timedelta(seconds=6))
+
+
 def test_a_step_that_waits_for_another_run() -> None:
     script = Script()
     entered = script.entered("Task", "clean_up", 0)

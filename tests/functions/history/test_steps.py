@@ -221,6 +221,49 @@ def test_a_settled_step_stays_but_a_cancelled_one_learns_of_its_deed(
     assert (stopped.status, stopped.output, stopped.attempts) == (StepStatus.SUCCEEDED, {"killed": True}, 1)
 
 
+def test_what_a_step_hands_over_for_its_undo_is_kept_with_either_write(
+    recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore
+) -> None:
+    handed = {"input": {"file_path": "/x"}, "error": None}
+    recorder.started(started(handed=handed))
+    assert only(dynamo_store).handed == handed
+    recorder.ended(ended(handed=handed))
+    assert only(dynamo_store).handed == handed
+
+
+def test_a_lost_start_loses_nothing_of_what_was_handed_over(
+    recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore
+) -> None:
+    recorder.ended(ended(handed={"input": 1}))
+    assert only(dynamo_store).handed == {"input": 1}
+
+
+def test_a_later_attempt_hands_over_its_own(recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore) -> None:
+    recorder.started(started(handed={"vars.n": 1}))
+    recorder.started(started(1, second=5, handed={"vars.n": 2}))
+    recorder.ended(ended(handed={"vars.n": 1}))
+    assert only(dynamo_store).handed == {"vars.n": 2}
+
+
+def test_much_that_is_handed_over_lies_in_s3(recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore) -> None:
+    handed = {"input": "x" * 100_000}
+    recorder.ended(ended(handed=handed))
+    kept = only(dynamo_store).handed
+    assert isinstance(kept, StoredValue)
+    assert dynamo_store.load(kept) == handed
+
+
+def test_an_undo_says_what_it_undoes(recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore) -> None:
+    recorder.ended(ended(path="loop[1].kill.rollback", step_id="kill.rollback", undoes="loop[1].kill"))
+    undo = only(dynamo_store)
+    assert (undo.path, undo.step_id, undo.undoes, undo.handed) == (
+        "loop[1].kill.rollback",
+        "kill.rollback",
+        "loop[1].kill",
+        None,
+    )
+
+
 def test_large_params_and_outputs_lie_in_s3(recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore) -> None:
     large = {"log": "x" * 3_000_000}
     recorder.started(started(params=large))

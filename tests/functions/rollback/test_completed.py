@@ -195,6 +195,16 @@ def test_a_step_without_a_function_leaves_path_and_output_in_a_variable() -> Non
     assert [(each.path, each.output, each.handed) for each in ledger.completed] == [("call", {"Id": "x"}, {"input": 1})]
 
 
+def test_a_call_that_was_cut_off_may_have_taken_effect() -> None:
+    scene = Scene()
+    start = scene.parallel(1)
+    scene.event("TaskScheduled", scene.entered("Task", "call", start), parameters="{}")
+    failed = scene.attempt(scene.entered("Task", "other", start), error="Broken")
+    scene.given_up(failed)
+    calls = {name: Asked(None, None, f"{name}_undo") for name in ("call", "other")}
+    assert scene.ledger({}, **calls) == Ledger((), (), ("call",))
+
+
 # -- what is undone already -----------------------------------------------------------------------
 
 
