@@ -391,7 +391,11 @@ class Generator:
                 None,
                 "{{ output }}",
                 f"{{{{ output.{field_} }}}}",
-                {"size": f"{{{{ output.{field_} }}}}", "also": self.value(place)},
+                {
+                    # A boolean has no order, which the checks cannot see behind a default of another type.
+                    "ok" if field_ == "ok" else "size": f"{{{{ output.{field_} }}}}",
+                    "also": self.value(place),
+                },
                 [f"{{{{ output.{field_} }}}}", 1],
             ]
         )
