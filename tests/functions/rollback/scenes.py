@@ -6,8 +6,8 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from stepsmith_functions.history.records import StepRecord, StepStatus
 from stepsmith_functions.history.reading import read_history
+from stepsmith_functions.history.records import StepRecord, StepStatus
 from stepsmith_functions.rollback.completed import Asked, Ledger, ledger_of
 from tests.functions.history.script import LAMBDA, START, Script
 
