@@ -162,7 +162,7 @@ def leaving(context: Context, step: Step) -> Guard:
     frame = context.frame
     around = next((item for item in frame.finallies if item.owner is not None), None)
     if around is not None:
-        return Guard(None, around.edge, around.outcome, step, around.block, {"rollback": True})
+        return Guard(None, around.edge, around.outcome, around.owner, around.block, {"rollback": True})
     if frame.is_outermost:
         return Guard(None, Edge(ROLLBACK), context.names.rollback("error"), step, context.workflow.steps)
     variable = context.names.error(f"{step.id}.out")
@@ -187,10 +187,18 @@ def leaves(context: Context, step: Step) -> tuple[tuple[Retrier, ...], tuple[Cat
     if not any(rolls_back(inner) for block in blocks for inner in walk(block)):
         return (), ()
     guard = leaving(context, step)
-    change = _change(context, step, guard, {}, inside(step))
-    folded = context.fold_to_state(guard.edge, Place())
-    assign: dict[str, Json] = {**context.entry_assign(step.id), **change.assign, **folded.assign}
     told = jsonata.call("parse", jsonata.verbatim("$states.errorOutput.Cause"))
+    error: dict[str, Json] = {
+        name: jsonata.field(jsonata.steps(told, [name]).text) for name in ("type", "message", "step")
+    }
+    change = _change(context, step, guard, error, inside(step))
+    folded = context.fold_to_state(guard.edge, Place())
+    assign: dict[str, Json] = {
+        **context.entry_assign(step.id),
+        **change.assign,
+        **context.record(step, {Facet.STATUS: "failed", Facet.ERROR: error}),
+        **folded.assign,
+    }
     marks = [told, jsonata.constant(dict(guard.marks))] if guard.marks else []
     assign[guard.variable or ""] = jsonata.field(
         jsonata.call("merge", jsonata.array(marks)).text if marks else told.text
