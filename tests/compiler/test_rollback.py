@@ -83,7 +83,7 @@ def _called(call: TaskCall, arguments: Any, step: Any) -> tuple[str, Any, Any]:
         return f"undo {undoes}" if undoes else step["path"], arguments["Payload"]["params"], RESULTS[step["action"]]
     if "startExecution" in call.resource:
         name = arguments["StateMachineArn"]
-        given = {key: value for key, value in arguments["Input"].items() if not key.startswith("AWS_")}
+        given = {key: value for key, value in arguments["Input"].items() if not key.startswith(("AWS_", "STEPSMITH_"))}
         return name, given, {"Output": "out", "ExecutionArn": f"{ACCOUNT}:execution:{name}:run-2"}
     return call.resource.rpartition(":")[2], arguments, {"MessageId": "m-1"}
 
