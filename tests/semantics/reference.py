@@ -490,6 +490,10 @@ class Interpreter:
                 raised.late, raised.message = True, self._late_message()
             raised.step = joint
             raise
+        except RollsBack:
+            for name in homes:
+                scope.steps.pop(name, None)
+            raise
         return scope.steps[step.last.id].get("output", MISSING)
 
     def _for_each(self, step: ForEachStep, scope: Scope) -> Process:
