@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.model.steps import GraphStep, is_written, walk
-from stepsmith.ordering.nesting import nested, order_in
+from stepsmith.ordering.nesting import leaves, nested, order_in
 from stepsmith.ordering.orders import Order, cycle_of, members, order_of, set_of
 from tests.support.machines import CATALOG, compile_bytes
 
@@ -80,10 +80,40 @@ def _with_more(order: Order, more: int) -> Iterator[Order]:
         found |= larger
 
 
+def _every_order(count: int) -> Iterator[Order]:
+    """Every order of so many members in which none needs one with a higher number."""
+    pairs = list(itertools.combinations(range(count), 2))
+    seen: set[tuple[int, ...]] = set()
+    for chosen in itertools.product((False, True), repeat=len(pairs)):
+        needs = [0] * count
+        for (first, later), there in zip(pairs, chosen, strict=True):
+            needs[later] |= there << first
+        order = order_of(needs)
+        if order.before not in seen:
+            seen.add(order.before)
+            yield order
+
+
+def _turned(order: Order) -> Order:
+    """The same with the numbers the other way round."""
+    last = len(order.before) - 1
+    return order_of([set_of(last - each for each in members(order.before[last - at])) for at in range(last + 1)])
+
+
+def test_no_step_is_lost_in_any_order_of_six() -> None:
+    for order in _every_order(6):
+        for each in (order, _turned(order)):
+            tree = nested(each)
+            assert leaves(tree) == each.everything, each.before
+            assert _pairs(each) <= _pairs(order_in(tree, 6)), each.before
+
+
 @EACH_WAY
 @given(orders())
 def test_no_need_is_lost(order: Order) -> None:
-    run = order_in(nested(order), len(order.before))
+    tree = nested(order)
+    assert leaves(tree) == order.everything
+    run = order_in(tree, len(order.before))
     assert _pairs(order) <= _pairs(run)
     assert not _has_an_n(run)
 

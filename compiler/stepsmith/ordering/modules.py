@@ -16,7 +16,7 @@ def modules(order: Order, numbers: int) -> list[int]:
     own = lowest
     for module in others:
         if not module & own:
-            larger = _around(order, numbers, own | (module & -module))
+            larger = _around(order, numbers, own | module)
             own = larger if larger != numbers else own
     return [own, *(module for module in others if not module & own)]
 
