@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from stepsmith_functions.history.records import (
+    Continues,
     RunError,
     RunRecord,
     RunStatus,
@@ -38,6 +39,8 @@ def run_to_json(run: RunRecord) -> dict[str, Json]:
         "redrive_count": run.redrive_count,
         "complete": run.complete,
         "control": control_to_json(run.control) if run.control else None,
+        "continues": run.continues.to_json() if run.continues else None,
+        "continued_by": run.continued_by,
     }
 
 
@@ -64,6 +67,8 @@ def run_from_json(value: Json) -> RunRecord:
         redrive_count=_maybe_number(document, "redrive_count") or 0,
         complete=document.get("complete") is True,
         control=control_from_json(control) if isinstance(control, Mapping) else None,
+        continues=run_continues(document.get("continues")),
+        continued_by=_maybe_text(document, "continued_by"),
     )
 
 
@@ -100,6 +105,7 @@ def step_to_json(step: StepRecord) -> dict[str, Json]:
         **_value_to_json("result", step.result),
         "attempt_started": _stamp(step.attempt_started),
         "progress": progress_to_json(step.progress) if step.progress else None,
+        "kept_from": step.kept_from,
     }
 
 
@@ -127,6 +133,7 @@ def step_from_json(value: Json) -> StepRecord:
         result=_value(document, "result"),
         attempt_started=_moment(document, "attempt_started"),
         progress=progress_from_json(progress) if isinstance(progress, Mapping) else None,
+        kept_from=_maybe_text(document, "kept_from"),
     )
 
 
@@ -149,6 +156,14 @@ def run_error(value: Mapping[str, Json]) -> RunError:
         _maybe_text(value, "step"),
         _maybe_number(value, "line"),
     )
+
+
+def run_continues(value: Json) -> Continues | None:
+    """What `Continues.to_json` wrote; None for anything else."""
+    if not isinstance(value, Mapping):
+        return None
+    run_id = _text(value, "run_id")
+    return Continues(run_id, _maybe_text(value, "step"), _maybe_text(value, "first") or run_id)
 
 
 def step_error(value: Mapping[str, Json]) -> StepError:

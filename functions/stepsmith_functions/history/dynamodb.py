@@ -115,6 +115,16 @@ class DynamoRunStore:
         update.require(f"{name} IN ({wanted})")
         return self._update(update, run_key(run_id))
 
+    def hand_on(self, run_id: str, by: str) -> bool:
+        update = Update()
+        value = {"S": by}
+        update.set("continued_by", value)
+        name, status = update.name("continued_by"), update.name("status")
+        update.require(f"attribute_not_exists({name}) OR {name} = {update.value(value)}")
+        wanted = ", ".join(update.value({"S": each.value}) for each in RunStatus if each.is_final)
+        update.require(f"{status} IN ({wanted})")
+        return self._update(update, run_key(run_id))
+
     def put_steps(self, steps: Iterable[StepRecord]) -> None:
         now = datetime.now(UTC)
         unique = {(step.run_id, step.path): step for step in steps}

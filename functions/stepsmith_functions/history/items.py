@@ -41,6 +41,7 @@ from stepsmith_functions.history.documents import (
     control_to_json,
     progress_from_json,
     progress_to_json,
+    run_continues,
     run_error,
     step_error,
 )
@@ -184,9 +185,12 @@ class ItemWriter:
             **self.value(run.run_id, "input", run.input),
             **self.value(run.run_id, "output", run.output),
             **_texts(version=run.version, execution_arn=run.execution_arn, parent_run_id=run.parent_run_id),
+            **_texts(continued_by=run.continued_by),
         }
         if run.control:
             item["control"] = control_attribute(run.control)
+        if run.continues:
+            item["continues"] = {"S": to_text(run.continues.to_json())}
         if run.error:
             item["error"] = {"S": to_text(run.error.to_json())}
             item["error_type"] = {"S": run.error.type}
@@ -214,6 +218,7 @@ class ItemWriter:
             **self.value(step.run_id, "handed", step.handed),
             **self.value(step.run_id, "result", step.result),
             **_texts(action=step.action, undoes=step.undoes, child_run_id=step.child_run_id),
+            **_texts(kept_from=step.kept_from),
         }
         if step.progress:
             item["progress"] = {"S": to_text(progress_to_json(step.progress))}
@@ -249,6 +254,8 @@ def run_from_item(item: Item) -> RunRecord:
         redrive_count=_maybe_number(item, "redrive_count") or 0,
         complete=item.get("complete", {}).get("BOOL") is True,
         control=control_of_item(item),
+        continues=run_continues(_object(item, "continues")),
+        continued_by=_maybe_text(item, "continued_by"),
     )
 
 
@@ -307,6 +314,7 @@ def step_from_item(item: Item) -> StepRecord:
         result=_value(item, "result"),
         attempt_started=_maybe_time(item, "attempt_started"),
         progress=progress_from_json(progress) if progress else None,
+        kept_from=_maybe_text(item, "kept_from"),
     )
 
 

@@ -131,6 +131,8 @@ class LocalRunStore:
                     execution_arn=run.execution_arn or kept.execution_arn,
                     parent_run_id=run.parent_run_id or kept.parent_run_id,
                     control=run.control or kept.control,
+                    continues=run.continues or kept.continues,
+                    continued_by=run.continued_by or kept.continued_by,
                 )
             _write_run(connection, run)
             if kept is None:
@@ -163,6 +165,14 @@ class LocalRunStore:
             if kept is None or kept.status not in expected:
                 return False
             _write_run(connection, replace(kept, status=status, control=control))
+            return True
+
+    def hand_on(self, run_id: str, by: str) -> bool:
+        with self._writing() as connection:
+            kept = _read_run(connection, run_id)
+            if kept is None or not kept.status.is_final or kept.continued_by not in (None, by):
+                return False
+            _write_run(connection, replace(kept, continued_by=by))
             return True
 
     def put_steps(self, steps: Iterable[StepRecord]) -> None:
@@ -268,7 +278,9 @@ def _write_run(connection: sqlite3.Connection, run: RunRecord) -> None:
     )
 
 
-_SUMMARY: Final = "run_id, workflow, status, started_at, version, ended_at, error_type"
+_SUMMARY: Final = (
+    "run_id, workflow, status, started_at, version, ended_at, error_type, json_extract(document, '$.continues.run_id')"
+)
 
 
 def _summary(
@@ -279,6 +291,7 @@ def _summary(
     version: str | None,
     ended_at: str | None,
     error_type: str | None,
+    continues: str | None,
 ) -> RunSummary:
     """The summary of a row with the columns of `_SUMMARY`: a list of runs does not read their values."""
     return RunSummary(
@@ -289,4 +302,5 @@ def _summary(
         version,
         from_stamp(ended_at) if ended_at else None,
         error_type,
+        continues,
     )

@@ -105,6 +105,21 @@ class RunError:
 
 
 @dataclass(frozen=True, slots=True)
+class Continues:
+    """How a run goes on from an earlier one."""
+
+    run_id: str
+    """The run that it goes on from."""
+    step: str | None
+    """The step of the main sequence that it began with; None: only what stands behind the last one."""
+    first: str
+    """The first run of the lineage."""
+
+    def to_json(self) -> dict[str, Json]:
+        return {"run_id": self.run_id, "step": self.step, "first": self.first}
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run. Its id is the name of the execution."""
 
@@ -129,6 +144,10 @@ class RunRecord:
     """Whether the steps were compared with the execution's own history after the end."""
     control: Control | None = None
     """What a person has ordered of it, and nobody has lifted."""
+    continues: Continues | None = None
+    """The run that this one goes on from."""
+    continued_by: str | None = None
+    """The run that goes on from this one, which had ended without success."""
 
     @property
     def progress(self) -> int:
@@ -159,6 +178,7 @@ class RunRecord:
             self.version,
             self.ended_at,
             self.error.type if self.error else None,
+            self.continues.run_id if self.continues else None,
         )
 
 
@@ -173,6 +193,8 @@ class RunSummary:
     version: str | None = None
     ended_at: datetime | None = None
     error_type: str | None = None
+    continues: str | None = None
+    """The run that it goes on from, where the store can tell without reading the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +234,5 @@ class StepRecord:
     """When the last attempt began, as its handler told."""
     progress: StepProgress | None = None
     """How far the attempt is that is under way, where its action tells."""
+    kept_from: str | None = None
+    """The earlier run that it ran in, where this run goes on from that one."""

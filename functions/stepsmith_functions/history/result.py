@@ -44,7 +44,8 @@ def run_result(
 
     `children` holds the steps of runs that a step waited for, by the path of that step. `load` fetches values
     that lie apart; without it the result shows where they lie. `details` adds `action` and `params` to each
-    step and `input` to the run.
+    step and `input` to the run. Only of a run that goes on from another one there is `continues`, `{"run_id", "step",
+    "first"}`, and `from_run` at each step that it took over; of one that was gone on from there is `continued_by`.
     """
     every = with_children(steps, children or {})
     error = located(run.error, every) if run.error else None
@@ -62,6 +63,10 @@ def run_result(
         "transitions": run.transitions,
         "steps": [_step(step, load, details) for step in undone(every)],
     }
+    if run.continues is not None:
+        result["continues"] = run.continues.to_json()
+    if run.continued_by is not None:
+        result["continued_by"] = run.continued_by
     if details:
         result["input"] = _shown(run.input, load)
     return result
@@ -93,6 +98,7 @@ def run_summary(run: RunSummary) -> dict[str, Json]:
         "error_type": run.error_type,
         "started_at": shown_time(run.started_at),
         "ended_at": shown_time(run.ended_at),
+        **({"continues": run.continues} if run.continues is not None else {}),
     }
 
 
@@ -199,6 +205,8 @@ def _step(step: StepRecord, load: Load | None, details: bool) -> dict[str, Json]
     }
     if step.progress is not None and not step.status.is_final:
         entry["progress"] = progress_to_json(step.progress)
+    if step.kept_from is not None:
+        entry["from_run"] = step.kept_from
     if details:
         entry["action"] = step.action
         entry["params"] = _shown(step.params, load)

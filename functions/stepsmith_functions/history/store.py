@@ -80,8 +80,12 @@ class RunStore(Protocol):
 
         So duplicates, and messages in any order, end in the same record. Where both have ended equally far, a
         `complete` record replaces one that is not. What only the kept record knows of the start (`input`,
-        `version`, `execution_arn`, `parent_run_id`) is taken over.
+        `version`, `execution_arn`, `parent_run_id`, `continues`) is taken over, and `continued_by`.
         """
+        ...
+
+    def hand_on(self, run_id: str, by: str) -> bool:
+        """Note that the run `by` goes on from a run that has ended; says whether no other one had before."""
         ...
 
     def move_run(self, run_id: str, expected: Collection[RunStatus], status: RunStatus) -> bool:

@@ -379,6 +379,21 @@ def test_iterations_side_by_side_in_iterations() -> None:
     assert [step.path for step in steps][:3] == ["hosts", "hosts[0].scan_all", "hosts[1].scan_all"]
 
 
+def test_the_step_that_made_its_branches_fail_is_failed_though_it_is_written_off_too() -> None:
+    """Recorded: TaskStateAborted follows the failure of the task itself, too."""
+    script = Script()
+    started = script.event("ParallelStateStarted", script.entered("Parallel", "checks", 0))
+    done = script.attempt(script.entered("Task", "ping", started), error="Unreachable")
+    script.event("TaskStateAborted", done)
+    at = script.event("ParallelStateFailed", done)
+    at = script.exited("Parallel", "checks", at, {"caught": True})
+    script.event("ExecutionAborted", 0)
+
+    steps = rebuilt(script, CHECKS)
+    assert shown(steps) == [("checks", "failed"), ("checks.network.ping", "failed")]
+    assert steps[1].error == StepError("Unreachable", "Unreachable happened")
+
+
 def parallel(script: Script, *, fails: bool) -> int:
     started = script.event("ParallelStateStarted", script.entered("Parallel", "checks", 0))
     ping, disk = script.entered("Task", "ping", started), script.entered("Task", "disk", started)

@@ -11,6 +11,7 @@ import pytest
 from stepsmith_functions.history.controls import DynamoControls
 from stepsmith_functions.history.dynamodb import DynamoRunStore
 from stepsmith_functions.history.records import (
+    Continues,
     RunError,
     RunRecord,
     RunStatus,
@@ -73,6 +74,8 @@ def test_every_field_comes_back(store: RunStore, a_run: MakeRun, a_step: MakeSte
         parent_run_id="run-0",
         redrive_count=2,
         complete=True,
+        continues=Continues("run-0", "kill", "run-00"),
+        continued_by="run-2",
     )
     step = a_step(
         "scan_all[2].scan",
@@ -85,6 +88,7 @@ def test_every_field_comes_back(store: RunStore, a_run: MakeRun, a_step: MakeSte
         sequence=17,
         undoes="scan_all[2].prepare",
         child_run_id="run-9",
+        kept_from="run-0",
     )
 
     store.put_run(run)
@@ -143,6 +147,22 @@ def test_input_of_the_start_is_kept_when_the_end_lacks_it(store: RunStore, a_run
 
     kept = store.run("run-1")
     assert (kept.input, kept.version, kept.parent_run_id) == ({"file": "x"}, "1.0.0", "run-0")
+
+
+def test_one_run_goes_on_from_a_run_that_is_over(store: RunStore, a_run: MakeRun) -> None:
+    store.put_run(a_run(continues=Continues("run-0", None, "run-0")))
+    assert not store.hand_on("run-1", "run-2")
+    assert not store.hand_on("nobody", "run-2")
+
+    store.put_run(a_run(status=RunStatus.FAILED, ended_at=START))
+    assert store.hand_on("run-1", "run-2")
+    assert store.hand_on("run-1", "run-2")
+    assert not store.hand_on("run-1", "run-3")
+    store.put_run(a_run(status=RunStatus.FAILED, ended_at=START, complete=True))
+
+    kept = store.run("run-1")
+    assert (kept.status, kept.continued_by) == (RunStatus.FAILED, "run-2")
+    assert kept.continues == Continues("run-0", None, "run-0")
 
 
 def test_a_value_may_change_between_small_and_large(store: RunStore, a_run: MakeRun, a_step: MakeStep) -> None:
