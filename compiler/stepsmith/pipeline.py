@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from stepsmith.analysis.facts import Analysis
 from stepsmith.analysis.flow import analyse, output_type
 from stepsmith.asl.origins import Origins
 from stepsmith.asl.states import StateMachine
@@ -15,6 +17,7 @@ from stepsmith.dialects import read_workflow
 from stepsmith.emission import definition_text, origins
 from stepsmith.garbage import uncollected
 from stepsmith.loading import load_document, read_source
+from stepsmith.lowering.continuing import lower_continuation, lower_recorded
 from stepsmith.lowering.machine import lower_workflow
 from stepsmith.model.signature import Siblings, WorkflowSignature
 from stepsmith.model.steps import ChildStep
@@ -47,6 +50,8 @@ class Compilation:
     """The source map."""
     rollback: Rollback | None = None
     """What undoes a run after its end; None where no step can be undone."""
+    analysis: Analysis | None = None
+    """What is known of the workflow's values; there with `asl`."""
 
 
 def compile_bytes(
@@ -100,14 +105,54 @@ def _compiled(
     verify_machine(machine, text, diagnostics)
     if diagnostics.has_errors:
         return Compilation(diagnostics, source, workflow, machine)
-    rollback = None
-    if machine.rollback is not None:
-        undoing = machine.rollback
-        rollback = Rollback(undoing, definition_text(undoing), origins(workflow, undoing))
-        verify_machine(undoing, rollback.asl, diagnostics)
+    rollback = _rollback(workflow, machine, diagnostics)
     if diagnostics.has_errors:
         return Compilation(diagnostics, source, workflow, machine)
-    return Compilation(diagnostics, source, workflow, machine, text, origins(workflow, machine), rollback)
+    return Compilation(diagnostics, source, workflow, machine, text, origins(workflow, machine), rollback, analysis)
+
+
+def _rollback(workflow: Workflow, machine: StateMachine, diagnostics: Diagnostics) -> Rollback | None:
+    undoing = machine.rollback
+    if undoing is None:
+        return None
+    rollback = Rollback(undoing, definition_text(undoing), origins(workflow, undoing))
+    verify_machine(undoing, rollback.asl, diagnostics)
+    return rollback
+
+
+def recorded_part(
+    compiled: Compilation, catalog: ActionCatalog, services: ServiceCatalog | None, count: int
+) -> tuple[StateMachine, str]:
+    """What leads up to the step `count` of a workflow that compiled, to be followed by its records (see
+    `lowering.continuing`): the machine and its definition."""
+    assert compiled.workflow is not None
+    assert compiled.analysis is not None
+    machine = lower_recorded(compiled.workflow, compiled.analysis, catalog, services, count)
+    return machine, definition_text(machine)
+
+
+def continuation(
+    compiled: Compilation,
+    catalog: ActionCatalog,
+    services: ServiceCatalog | None,
+    count: int,
+    given: Collection[str],
+) -> Compilation:
+    """The workflow of `compiled` as a machine that begins behind its first `count` steps and is given the values of the
+    variables `given`."""
+    workflow, analysis = compiled.workflow, compiled.analysis
+    assert workflow is not None
+    assert analysis is not None
+    diagnostics = Diagnostics()
+    with uncollected():
+        machine = lower_continuation(workflow, analysis, catalog, services, count, given)
+        text = definition_text(machine)
+        verify_machine(machine, text, diagnostics)
+        rollback = _rollback(workflow, machine, diagnostics)
+        if diagnostics.has_errors:
+            return Compilation(diagnostics, compiled.source, workflow, machine)
+        source_map = origins(workflow, machine)
+    return Compilation(diagnostics, compiled.source, workflow, machine, text, source_map, rollback, analysis)
 
 
 def read_signature(

@@ -18,6 +18,7 @@ from stepsmith.lowering.names import Names
 from stepsmith.lowering.steps import lower_block
 from stepsmith.lowering.undoing import lower_rollback, lower_rollback_machine
 from stepsmith.model.policies import Then
+from stepsmith.model.steps import Block
 from stepsmith.model.workflow import Workflow
 from stepsmith.permissions import merged
 from stepsmith.services import ServiceCatalog
@@ -26,8 +27,12 @@ NAME = "workflow"
 """What the states that belong to no step are named after."""
 
 
-def _environment(analysis: Analysis) -> Iterator[str]:
+def environment_of(analysis: Analysis) -> tuple[str, ...]:
     """The names of the values that are set at deployment."""
+    return tuple(sorted(set(_environment(analysis))))
+
+
+def _environment(analysis: Analysis) -> Iterator[str]:
     for use in analysis.uses:
         for template in use_templates(use):
             for reference in references(template):
@@ -40,8 +45,15 @@ def lower_workflow(
 ) -> StateMachine:
     """The machine of a workflow that passed the checks. Raises LoweringError for a bug of ours."""
     context = Context(workflow, analysis, catalog, Names(workflow, analysis), lower_block, services=services)
-    outlived = survives(workflow)
-    context.deadline = workflow.timeout if outlived else None
+    start = lower_input(context, enter(context, workflow.steps))
+    return finished(context, start)
+
+
+def enter(context: Context, steps: Block) -> Edge:
+    """The edge that enters `steps`, with what stands around the workflow's main sequence: its end, its `finally` and
+    its rollback."""
+    workflow, analysis = context.workflow, context.analysis
+    context.deadline = workflow.timeout if survives(workflow) else None
     span = workflow.output.span if workflow.output is not None else workflow.span
     done = Edge(End(f"{NAME}.end", span, workflow.output, analysis.end))
     guards: tuple[Guard, ...] = ()
@@ -55,15 +67,19 @@ def lower_workflow(
             rollback = lower_rollback(context)
         guards = (rollback, *guards) if workflow.on_failure is Then.ROLLBACK else guards
     with context.guarded(guards, leaves):
-        entry = context.block(workflow.steps, done)
-    start = lower_input(context, entry)
+        return context.block(steps, done)
+
+
+def finished(context: Context, start: str) -> StateMachine:
+    """The machine that begins at the state `start`, with the one that undoes its runs."""
+    workflow = context.workflow
     main = StateMachine(
         name=workflow.name,
         start_at=start,
         states=tuple(in_order(context.frame.states, start)),
         comment=workflow.description,
-        timeout=None if outlived else workflow.timeout,
-        environment=tuple(sorted(set(_environment(analysis)))),
+        timeout=None if survives(workflow) else workflow.timeout,
+        environment=environment_of(context.analysis),
         functions=tuple(sorted(context.functions)),
         distributed=tuple(sorted(context.labels)),
         machines=tuple(sorted(context.machines)),

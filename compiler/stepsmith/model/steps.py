@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
 
@@ -314,6 +314,13 @@ def owner_of(step_id: str) -> str:
     return step_id.removesuffix(UNDO)
 
 
+def is_call(step: Step) -> bool:
+    """Whether the step is one call to the machine that it stands in, which sees no step inside of it."""
+    return isinstance(step, ActionStep | AwsStep | ChildStep | ApprovalStep) or (
+        isinstance(step, ForEachStep) and step.distributed
+    )
+
+
 def rolls_back(step: Step) -> bool:
     """Whether a failure of `step` itself may begin a rollback, whatever the workflow says."""
     return any(handler.then is Then.ROLLBACK for handler in handlers_of(step))
@@ -332,6 +339,28 @@ def walk(block: Block) -> Iterator[Step]:
 def is_written(step: Step) -> bool:
     """Whether an author wrote it; the others are what became of a list with `needs`."""
     return not isinstance(step, GraphStep) and not (isinstance(step, ParallelStep) and step.made)
+
+
+def in_sequence(block: Block) -> Block:
+    """What runs one after another where `block` stands: its steps, or what became of a list with `needs`."""
+    return block[0].steps if len(block) == 1 and isinstance(block[0], GraphStep) else block
+
+
+def behind(block: Block, count: int) -> Block:
+    """`block` without the first `count` of what runs one after another."""
+    if len(block) == 1 and isinstance(graph := block[0], GraphStep) and count < len(graph.steps):
+        return (replace(graph, steps=graph.steps[count:]),)
+    return in_sequence(block)[count:]
+
+
+def written_in(step: Step) -> Iterator[Step]:
+    """The step as an author wrote it: itself, or the steps that were put into what `needs` made."""
+    if is_written(step):
+        yield step
+        return
+    for block in inner_blocks(step):
+        for inner in block:
+            yield from written_in(inner)
 
 
 def first_written(block: Block) -> Step | None:
