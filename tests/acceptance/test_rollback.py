@@ -208,3 +208,16 @@ def test_a_workflow_without_undos_says_so(new_desk: Desk) -> None:
     new_desk.run("name: plain\nsteps:\n  - {action: unsteady, params: {fails: 1}}\n")
     called = new_desk.call("rollback", "latest")
     assert (called.status, "no step of plain says how it is undone" in called.err) == (2, True)
+
+
+def test_a_run_whose_virtual_time_went_ahead_is_undone_in_a_later_process(new_desk: Desk) -> None:
+    text = """
+        name: ahead
+        steps:
+          - {wait: 3d}
+          - {id: one, action: note, params: {text: one}, rollback: {action: note, params: {text: undo one}}}
+          - {action: unsteady, params: {fails: 1}}
+    """
+    assert new_desk.run(text).status == "failed"
+    called = new_desk.call("rollback", "latest")
+    assert (called.status, new_desk.journal) == (0, ["one", "undo one"]), called.out

@@ -194,6 +194,12 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "template-taken": "A resource of that name, written by hand, stands where one is to be generated.",
         "template-edited": "A generated resource was edited by hand.",
     },
+    "Of `stepsmith resume`": {
+        "not-on-record": "What stands behind the step to begin with reads what the earlier run has no record of.",
+        "recorded-otherwise": "The record of a step is not what is read of it now: the step was another one then.",
+        "not-reached": "By its records the run would not come to the step to begin with.",
+        "too-much-on-record": "The values to take over are larger than what an execution can be started with.",
+    },
     "Of `stepsmith eval`": {
         "missing-value": "What the expression reads is not in the data.",
         "evaluation-failed": "The evaluation failed, as it would fail a run.",
@@ -228,6 +234,10 @@ ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
         "Undo the edit and change the workflow or action, put `# Stepsmith: keep` on the line below its name, or "
         "overwrite it with `stepsmith build --force`.",
     ),
+    "not-on-record": ("error", "Continue from the step that is not on record, or from one before it."),
+    "recorded-otherwise": ("error", "Continue from that step, or read what is on record."),
+    "not-reached": ("error", "Continue from the step that is named, or say what follows its failure."),
+    "too-much-on-record": ("error", "Continue from an earlier step, or keep large data in S3."),
     "missing-value": ("error", "Give it in `--data`, or write a `default(…)`."),
     "evaluation-failed": ("error", "The message says why."),
     "no-json": ("error", "Yield a value: a text, number, boolean, null, list or object."),
@@ -345,7 +355,7 @@ NO_SLUGS: Final = frozenset(("a-b", "look-around", "utf-8", "utf-8-sig", "x-amaz
 def slugs_in_the_code() -> set[str]:
     """Every text in the stages that looks like a slug."""
     files = [path for stage in _STAGES for path in (COMPILER / stage).rglob("*.py")]
-    files += [COMPILER / "local" / "evaluation.py", COMPILER / "cli" / "eval.py"]
+    files += [COMPILER / "local" / "evaluation.py", COMPILER / "cli" / "eval.py", COMPILER / "local" / "continuing.py"]
     found: set[str] = set()
     for path in files:
         tree = ast.parse(path.read_text(encoding="utf-8"))

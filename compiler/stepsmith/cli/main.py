@@ -51,7 +51,7 @@ COMMANDS: Final = (
     Command("runs", "list the runs of this project", "stepsmith.cli.runs"),
     Command("show", "show one run, step by step", "stepsmith.cli.show"),
     Command("pause", "let a run begin no further step until it is resumed", "stepsmith.cli.pause"),
-    Command("resume", "let a paused run go on", "stepsmith.cli.resume"),
+    Command("resume", "go on with a run that is paused, failed or was stopped", "stepsmith.cli.resume"),
     Command("cancel", "end a run, through its finally or at once", "stepsmith.cli.cancel"),
     Command("rollback", "undo what a run has done that failed or was stopped", "stepsmith.cli.rollback"),
     Command("approvals", "list the approvals that wait for people", "stepsmith.cli.approvals"),

@@ -96,7 +96,8 @@ def _detail(step: Result, console: Console, room: int) -> str:
     if status == "succeeded":
         output = step.get("output")
         text = "" if output is None else json.dumps(output, ensure_ascii=False)
-        return console.style(console.cut(text, room), "dim")
+        kept = f"run {str(step['from_run'])[:8]}  " if step.get("from_run") else ""
+        return console.style(console.cut(kept + text, room), "dim")
     progress = step.get("progress")
     if isinstance(progress, dict):
         return coloured(status, console, console.cut(_progress(progress), room))
@@ -128,6 +129,21 @@ def title_line(result: Result, console: Console) -> str:
     version = f" {result['version']}" if result.get("version") else ""
     run = console.style(f"run {result['run_id']}", "dim")
     return f"{console.style(str(result['workflow']), 'bold')}{version}  {run}"
+
+
+def lineage_lines(result: Result, console: Console) -> list[str]:
+    """Which runs this one goes on from, and which one goes on from it."""
+    lines: list[str] = []
+    before = result.get("continues")
+    if isinstance(before, dict):
+        where = f"from step {before['step']}" if before.get("step") else "behind its last step"
+        text = f"continues run {str(before['run_id'])[:8]} {where}"
+        if before["first"] != before["run_id"]:
+            text += f"; the first was run {str(before['first'])[:8]}"
+        lines.append(console.style(text, "dim"))
+    if result.get("continued_by"):
+        lines.append(console.style(f"continued by run {str(result['continued_by'])[:8]}", "dim"))
+    return lines
 
 
 def output_lines(result: Result, console: Console, *, most: int = 24) -> list[str]:

@@ -76,5 +76,11 @@ def _check(run: RunRecord, *, also_succeeded: bool) -> None:
     short = run.run_id[:8]
     if not run.status.is_final:
         raise CommandError(f"run {short} is not over: it is {run.status.replace('_', ' ')}", status=Exit.PROBLEMS)
+    if run.continued_by is not None:
+        raise CommandError(
+            f"run {short} can't be undone: run {run.continued_by[:8]} goes on from it",
+            help=f"stepsmith rollback {run.continued_by[:8]} undoes what both have done",
+            status=Exit.PROBLEMS,
+        )
     if run.status in _REASONS and not (also_succeeded and run.status is RunStatus.SUCCEEDED):
         raise CommandError(f"run {short} can't be undone: {_REASONS[run.status]}", status=Exit.PROBLEMS)

@@ -26,6 +26,7 @@ from stepsmith.project import shown
 
 if TYPE_CHECKING:
     from stepsmith.catalog import ActionCatalog
+    from stepsmith.cli.live import LiveTree, PlainLines
     from stepsmith.engine import Evaluation
     from stepsmith.local.mocks import Mocks
     from stepsmith.local.runner import RunReport
@@ -80,7 +81,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         from stepsmith.local.runner import RunOptions, run_workflow
         from stepsmith.local.sam import TemplateError
 
-    mocks = _read_mocks(arguments.mock, compiled, catalog, console) if arguments.mock else Mocks()
+    mocks = mocks_in(arguments.mock, compiled, catalog, console) if arguments.mock else Mocks()
     if mocks is None:
         return Exit.PROBLEMS
     _add_decisions(mocks, arguments, compiled)
@@ -89,21 +90,13 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     if view is not None:
         console.print(" ".join(filter(None, (console.style(program.name, "bold"), program.version))))
     run_id = str(uuid.uuid4())
-    say = console.note if view is None else view.say
-
-    def held(control: Control | None) -> None:
-        if control is None:
-            say(console.style("the run goes on", "dim"))
-        else:
-            say(console.style(f"{control.sentence()}: stepsmith resume {run_id[:8]} lets it go on", "yellow"))
-
     evaluations: list[Evaluation] = []
     options = RunOptions(
         mocks=mocks,
         real_time=arguments.real_time,
         working_folder=Path.cwd(),
         progress=view,
-        held=held,
+        held=told_of(run_id, console, view),
         run_id=run_id,
         person=person_at(console, view),
         trace=evaluations.append if arguments.trace else None,
@@ -119,10 +112,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.trace:
         _print_trace(evaluations, ran, compiled, console.note if arguments.json else console.print)
     if view is not None:
-        _print_outcome(ran, compiled, console, virtual=not arguments.real_time)
+        print_outcome(ran, compiled, console, virtual=not arguments.real_time)
     if ran.history_problem:
         console.note(f"the run could not be kept in the history: {ran.history_problem}")
-    return _exit_status(ran)
+    return exit_status(ran)
 
 
 def _add_decisions(mocks: Mocks, arguments: argparse.Namespace, compiled: Compilation) -> None:
@@ -143,7 +136,20 @@ def _add_decisions(mocks: Mocks, arguments: argparse.Namespace, compiled: Compil
             mocks.answers = {**mocks.answers, name: (Mock(decision=Decision(approves, login())),)}
 
 
-def _read_mocks(name: str, compiled: Compilation, catalog: ActionCatalog, console: Console) -> Mocks | None:
+def told_of(run_id: str, console: Console, view: LiveTree | PlainLines | None) -> Callable[[Control | None], None]:
+    """Tells a person when the run begins to wait because it was paused, and when it goes on."""
+    say = console.note if view is None else view.say
+
+    def held(control: Control | None) -> None:
+        if control is None:
+            say(console.style("the run goes on", "dim"))
+        else:
+            say(console.style(f"{control.sentence()}: stepsmith resume {run_id[:8]} lets it go on", "yellow"))
+
+    return held
+
+
+def mocks_in(name: str, compiled: Compilation, catalog: ActionCatalog, console: Console) -> Mocks | None:
     """The mocks in a file; None if it has problems, which are then printed."""
     from stepsmith.loading import load_document, read_source
     from stepsmith.local.mocks import read_mocks
@@ -158,7 +164,7 @@ def _read_mocks(name: str, compiled: Compilation, catalog: ActionCatalog, consol
     return None if diagnostics.has_errors else mocks
 
 
-def _print_outcome(ran: RunReport, compiled: Compilation, console: Console, *, virtual: bool) -> None:
+def print_outcome(ran: RunReport, compiled: Compilation, console: Console, *, virtual: bool) -> None:
     from stepsmith.cli.failure import failure_lines
     from stepsmith.cli.outcome import output_lines, summary_line
 
@@ -193,7 +199,7 @@ def _print_trace(
         write(f"  log: {line}")
 
 
-def _exit_status(ran: RunReport) -> int:
+def exit_status(ran: RunReport) -> int:
     match ran.run.status.value:
         case "succeeded":
             return Exit.DONE

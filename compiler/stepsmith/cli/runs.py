@@ -54,7 +54,12 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         return Exit.DONE
     short = _short_ids([run.run_id for run in page.items])
     rows = [_row(run, short, now, console) for run in page.items]
-    for line in console.table(rows, header=("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "ERROR")):
+    header: tuple[str, ...] = ("RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "ERROR")
+    if any(run.continues for run in page.items):
+        header = (*header, "CONTINUES")
+        before = [run.continues or "" for run in page.items]
+        rows = [(*row, short.get(run, run[:_SHORT])) for row, run in zip(rows, before, strict=True)]
+    for line in console.table(rows, header=header):
         console.print(line)
     if page.cursor:
         console.print(console.style("there are more: --limit shows them", "dim"))

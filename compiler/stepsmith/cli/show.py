@@ -11,7 +11,7 @@ from stepsmith.cli.console import Console
 from stepsmith.cli.deciding import decision_lines
 from stepsmith.cli.failures import Exit
 from stepsmith.cli.history import add_place, find_run, histories, unavailable
-from stepsmith.cli.outcome import output_lines, step_lines, summary_line, title_line
+from stepsmith.cli.outcome import lineage_lines, output_lines, step_lines, summary_line, title_line
 from stepsmith.cli.runs import ago
 from stepsmith_functions.history.result import result_of
 from stepsmith_functions.history.store import HistoryError
@@ -43,6 +43,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     if result.get("input") is not None:
         shown = json.dumps(result["input"], ensure_ascii=False)
         console.print("  input " + console.cut(shown, max(console.width - 8, 20)))
+    for line in lineage_lines(result, console):
+        console.print("  " + line)
     for line in step_lines(result["steps"], console):
         console.print(line)
     for line in decision_lines(run_id, console):

@@ -61,8 +61,13 @@ def create_machines(program: Program, aws: LocalAws, functions: Mapping[str, Fun
 
 def environment_value(name: str, aws: LocalAws) -> str:
     """What `env.NAME` is here: the variable of that name of this process, else the parameter of the template."""
+    return value_of(name, aws.stack.template)
+
+
+def value_of(name: str, template: SamTemplate) -> str:
+    """The same where no emulation lives."""
     given = os.environ.get(name)
-    default = aws.stack.template.parameters.get(environment_key(name))
+    default = template.parameters.get(environment_key(name))
     return given if given is not None else "" if default is None else str(default)
 
 

@@ -21,11 +21,12 @@ from stepsmith.document import Json
 from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome
 from stepsmith.local.approvals.desk import REQUEST_FUNCTION, Desk, Person
 from stepsmith.local.aws import LocalAws
+from stepsmith.local.continuing import Continued
 from stepsmith.local.control import LocalControl
 from stepsmith.local.machines import create_machines, functions_of
 from stepsmith.local.mocks import Mocks, mocked_outcome
 from stepsmith.local.program import Program
-from stepsmith.local.rebuilding import merged, rebuilt
+from stepsmith.local.rebuilding import merged, not_before, rebuilt, with_kept
 from stepsmith.local.sam import SamTemplate, read_template
 from stepsmith.local.stack import STACK
 from stepsmith.local.undoing import undo
@@ -63,14 +64,21 @@ class RunOptions:
     """Who decides approvals here; None: another process does, by the local history."""
     keep: bool = True
     """Whether the run goes into the local history, and the objects of its buckets outlive it."""
+    continues: Continued | None = None
+    """The earlier run that this one goes on from."""
+
+
+class AlreadyContinuedError(Exception):
+    """Another run goes on from this one already."""
 
 
 class Progress:
     """A run that is under way, as far as it has come."""
 
-    def __init__(self, program: Program, execution: Execution) -> None:
+    def __init__(self, program: Program, execution: Execution, kept: Sequence[StepRecord] = ()) -> None:
         self.run_id = execution.name
         self.workflow = program.name
+        self._kept = kept
         self._program = program
         self._execution = execution
 
@@ -87,8 +95,8 @@ class Progress:
         return kind.endswith(("Entered", "Exited", "Scheduled", "Failed", "TimedOut", "Succeeded", "Aborted"))
 
     def steps(self) -> list[StepRecord]:
-        """The steps that have started, in that order."""
-        return rebuilt(self._program, self._execution)
+        """The steps that have started, in that order; before them those that an earlier run has done."""
+        return with_kept(rebuilt(self._program, self._execution), self._kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,8 @@ def run_workflow(
 ) -> RunReport:
     """Runs `program` on the input `data` and keeps the run in the project's local history, unless told not to.
 
-    Ctrl-C stops the run, which is then `cancelled`. Raises sam.TemplateError for a template that cannot be read.
+    Ctrl-C stops the run, which is then `cancelled`. Raises sam.TemplateError for a template that cannot be read, and
+    AlreadyContinuedError.
     """
     options = options or RunOptions()
     template = read_template(project.template) if project.template.is_file() else SamTemplate(project.root)
@@ -132,7 +141,11 @@ def run_workflow(
     mocks = _MockedSteps(options.mocks, program)
     folder = options.working_folder or project.root
     store = _Store(LocalRunStore(project.history) if options.keep else None)
-    watcher = _Watcher(program, options.progress, store)
+    earlier = options.continues
+    start = options.started_at
+    if earlier is not None and start is None:
+        start = not_before(earlier.run)
+    watcher = _Watcher(program, options.progress, store, earlier.records if earlier else ())
     control = _control_of(project, options, watcher)
     with LocalAws(
         template,
@@ -142,13 +155,18 @@ def run_workflow(
         mocks=mocks if options.mocks.answers else None,
         observer=watcher,
         trace=options.trace,
-        start=options.started_at,
+        start=start,
         kept_objects=project.root / STATE_FOLDER / "s3" if options.keep else None,
     ) as aws:
         machine = create_machines(program, aws, functions)
         run_id = options.run_id or aws.new_id()
-        execution = aws.start_execution(machine, json.dumps(data), run_id)
-        store.keep(_record(program, execution, data), ())
+        kept = [replace(step, run_id=run_id) for step in earlier.records] if earlier else []
+        if earlier is not None:
+            store.hand_on(earlier, run_id)
+            aws.history.remember(kept)
+        execution = aws.start_execution(machine, json.dumps(data if earlier is None else earlier.given), run_id)
+        link = earlier.link if earlier is not None else None
+        store.keep(replace(_record(program, execution, data), continues=link), kept)
         aws.history.controls = aws.tasks.control = control
         aws.history.on_progress = lambda step: store.keep_steps([step])
         asks = any(REQUEST_FUNCTION in each.definition for each in program.family().values())
@@ -160,16 +178,17 @@ def run_workflow(
 
             desk = Desk(aws, project.history if options.keep else None, options.person, waits)
         _drive(aws, execution, control, desk)
-        steps = merged(rebuilt(program, execution), aws.history.steps(run_id))
-        run = _record(program, execution, data, steps, store.order_for(run_id))
+        steps = with_kept(merged(rebuilt(program, execution), aws.history.steps(run_id)), kept)
+        run = replace(_record(program, execution, data, steps, store.order_for(run_id)), continues=link)
         children = _keep_children(program, execution, aws, store, steps)
         if program.undoes_itself and execution.status in (Status.ABORTED, Status.TIMED_OUT):
             store.keep(run, steps)
             run, steps = undo(program, aws, run, steps)
         store.keep(run, steps)
         buckets = aws.stack.used_buckets
-        kept = aws.stack.kept if buckets else None
-        return RunReport(run, tuple(steps), execution.failure, "".join(aws.tasks.logs), store.problem, kept, children)
+        objects = aws.stack.kept if buckets else None
+        log = "".join(aws.tasks.logs)
+        return RunReport(run, tuple(steps), execution.failure, log, store.problem, objects, children)
 
 
 def _control_of(project: Project, options: RunOptions, watcher: _Watcher) -> LocalControl | None:
@@ -203,8 +222,15 @@ def _drive(aws: LocalAws, execution: Execution, control: LocalControl | None, de
 class _Watcher:
     """Turns the engine's events into progress of the one run that is watched, and keeps it for other processes."""
 
-    def __init__(self, program: Program, tell: Callable[[Progress], None] | None, store: _Store) -> None:
+    def __init__(
+        self,
+        program: Program,
+        tell: Callable[[Progress], None] | None,
+        store: _Store,
+        kept: Sequence[StepRecord] = (),
+    ) -> None:
         self._program = program
+        self._kept = kept
         self._tell = tell
         self._store = store
         self._next = time.monotonic() + _KEPT_EVERY
@@ -213,7 +239,7 @@ class _Watcher:
 
     def __call__(self, execution: Execution, event: Event) -> None:  # noqa: ARG002
         if self._watched is None:
-            self._watched, self._progress = execution, Progress(self._program, execution)
+            self._watched, self._progress = execution, Progress(self._program, execution, self._kept)
         if self._tell is not None and execution is self._watched and self._progress is not None:
             self._tell(self._progress)
         if time.monotonic() >= self._next:
@@ -286,6 +312,13 @@ class _Store:
             use(self._store)
         except HistoryError as error:
             self.problem = str(error)
+
+    def hand_on(self, earlier: Continued, run_id: str) -> None:
+        """Raises AlreadyContinuedError where another run goes on from the earlier one."""
+        handed: list[bool] = []
+        self._try(lambda store: handed.append(store.hand_on(earlier.run.run_id, run_id)))
+        if handed == [False]:
+            raise AlreadyContinuedError(earlier.run.run_id)
 
 
 def workflow_of(execution: Execution) -> str:

@@ -18,7 +18,7 @@ from stepsmith.local.aws import LocalAws
 from stepsmith.local.functions import ACCOUNT, REGION
 from stepsmith.local.machines import create_machines, functions_of
 from stepsmith.local.program import Program
-from stepsmith.local.rebuilding import merged, rebuilt
+from stepsmith.local.rebuilding import merged, not_before, rebuilt
 from stepsmith.local.sam import SamTemplate, read_template
 from stepsmith.local.stack import STACK
 from stepsmith.project import STATE_FOLDER, Project
@@ -74,7 +74,8 @@ def undo_kept_run(
     template = read_template(project.template) if project.template.is_file() else SamTemplate(project.root)
     functions = functions_of(template, project, catalog)
     kept = project.root / STATE_FOLDER / "s3"
-    with LocalAws(template, functions, project.root, real_time=real_time, kept_objects=kept) as aws:
+    start = not_before(run)
+    with LocalAws(template, functions, project.root, real_time=real_time, start=start, kept_objects=kept) as aws:
         create_machines(program, aws, functions)
         aws.history.remember(steps)
         attempt = 1 + sum(step.undoes is not None for step in steps)
