@@ -221,8 +221,9 @@ def lower_finally(
     with context.outliving(), context.guarded((Guard(None, Edge(own), late, step, block), *context.frame.guards)):
         entry = context.block(block, Edge(exit_name))
     succeeded = Edge(entry.target, (PendingAssign(step, outcome, {}), *entry.pending))
-    guard = Guard(None, entry, outcome, step, body, leaving=True)
-    return succeeded, guard, Finally(entry, outcome, step, body)
+    handling = tuple(inner for handler in handlers for inner in handler.steps)
+    guard = Guard(None, entry, outcome, step, body, leaving=True, handlers=handling)
+    return succeeded, guard, Finally(entry, outcome, step, body, handling)
 
 
 def _stopped(context: Context, name: str, outcome: str) -> tuple[str, dict[str, Json]]:

@@ -58,6 +58,8 @@ class Guard:
     """It is the workflow's own `on_failure`, which a step's own beats."""
     leaving: bool = False
     """Whether a cancelled run passes it on its way out: a `finally`, a rollback. Other handlers never see a cancel."""
+    handlers: Block = ()
+    """The steps of the handlers that a `finally` stands behind, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Finally:
     """The `try` that it belongs to; None for the workflow's, which stands behind a rollback."""
     block: Block
     """What it stands behind."""
+    handlers: Block = ()
+    """The steps of the handlers that it stands behind, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,9 @@ def leaving(context: Context, step: Step) -> Guard:
     frame = context.frame
     around = next((item for item in frame.finallies if item.owner is not None), None)
     if around is not None:
-        return Guard(None, around.edge, around.outcome, around.owner, around.block, {"rollback": True})
+        return Guard(
+            None, around.edge, around.outcome, around.owner, around.block, {"rollback": True}, handlers=around.handlers
+        )
     if frame.is_outermost:
         return Guard(None, Edge(ROLLBACK), context.names.rollback("error"), step, context.workflow.steps)
     variable = context.names.error(f"{step.id}.out")
@@ -349,14 +351,16 @@ def _change(context: Context, step: Step, guard: Guard, error: dict[str, Json], 
     steps that are `lost` with it, and the blocks around it have failed too; but a block that has failed before, in
     whose handler it stands, keeps its own error."""
     passed, failed = list(lost), list[Step]()
-    graph = _graph_around(step, guard.block)
+    in_handler = any(inner.id == step.id for inner in walk(guard.handlers))
+    block = guard.handlers if in_handler else guard.block
+    graph = _graph_around(step, block)
     together = set[str]()
     if graph is not None:
         passed += inside(graph)
         together = {inner.id for inner in inside(graph)}
     reached = False
     own = {inner.id for inner in inside(step)}
-    for each in walk(guard.block):
+    for each in walk(block):
         if each.id in own or each.id in together:
             reached = reached or each.id == step.id
             continue
@@ -365,12 +369,12 @@ def _change(context: Context, step: Step, guard: Guard, error: dict[str, Json], 
         elif reached and each.id != step.id:
             passed.append(each)
         reached = reached or each.id == step.id
-    if reached and isinstance(guard.owner, TryStep):
+    if reached and not in_handler and isinstance(guard.owner, TryStep):
         failed.append(guard.owner)
     assign = context.unrun(passed)
-    for block in failed:
-        assign |= context.record(block, {Facet.STATUS: "failed", Facet.ERROR: error})
-    return _Change(assign, (*context.passed(passed), *(block.id for block in failed)), graph is not None)
+    for around in failed:
+        assign |= context.record(around, {Facet.STATUS: "failed", Facet.ERROR: error})
+    return _Change(assign, (*context.passed(passed), *(around.id for around in failed)), graph is not None)
 
 
 def _graph_around(step: Step, block: Block) -> GraphStep | None:
