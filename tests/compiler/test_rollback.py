@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from stepsmith.asl.names import machine_id
-from stepsmith.engine import Engine, Execution, Status, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded
+from stepsmith.engine import Engine, Execution, Status, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, TaskWaiting
 from stepsmith.local.service_models import ServiceModels
 from stepsmith.pipeline import compile_bytes
 from stepsmith_functions.history.ending import run_ending
@@ -62,10 +62,10 @@ def run(text: str, given: Any = None, outcomes: Mapping[str, Any] | None = None)
         ran.deeds.append(((engine.clock.now() - execution.started).total_seconds(), name, sent))
         found = (outcomes or {}).get(step.get("path", name), result)
         found = found(arguments) if callable(found) else found
-        outcome = found if isinstance(found, TaskFailed | TaskSucceeded) else TaskSucceeded(found)
+        outcome = found if isinstance(found, TaskFailed | TaskSucceeded | TaskWaiting) else TaskSucceeded(found)
         if step and isinstance(outcome, TaskSucceeded):
             outcome = TaskSucceeded({"StatusCode": 200, "Payload": outcome.output}, outcome.after)
-        if step:
+        if step and not isinstance(outcome, TaskWaiting):
             told.step(call, outcome)
         return outcome
 
@@ -80,7 +80,11 @@ def _called(call: TaskCall, arguments: Any, step: Any) -> tuple[str, Any, Any]:
     """What is shown of a call, what it was given, and what it answers."""
     if step:
         undoes = step.get("undoes")
-        return f"undo {undoes}" if undoes else step["path"], arguments["Payload"]["params"], RESULTS[step["action"]]
+        return (
+            f"undo {undoes}" if undoes else step["path"],
+            arguments["Payload"]["params"],
+            RESULTS.get(step.get("action")),
+        )
     if "startExecution" in call.resource:
         name = arguments["StateMachineArn"]
         given = {key: value for key, value in arguments["Input"].items() if not key.startswith(("AWS_", "STEPSMITH_"))}
@@ -356,6 +360,11 @@ steps:
         (
             "{id: it, switch: [{if: '{{ true }}', steps: [{id: x, action: ping, on_failure: fail}]}]}",
             {"x": fails()},
+            RunStatus.FAILED,
+        ),
+        (
+            "{id: it, approval: {message: m, timeout: 5s, on_timeout: reject}, on_failure: fail}",
+            {"it": lambda _: TaskWaiting({})},
             RunStatus.FAILED,
         ),
         (

@@ -56,6 +56,8 @@ class Known:
     """Whether one may still end."""
     unknown: bool
     """Whether one may or may not have taken effect."""
+    tied: bool
+    """Whether two completed at one moment: nobody knows which was the later one."""
 
 
 @dataclass
@@ -85,7 +87,8 @@ class Attempts:
                     completed[attempt.path] = end, attempt
                     unknown.discard(attempt.path)
         latest_first = sorted(completed.values(), key=lambda each: each[0], reverse=True)
-        return Known([attempt for _, attempt in latest_first], running, bool(unknown))
+        tied = len({moment for moment, _ in latest_first}) < len(latest_first)
+        return Known([attempt for _, attempt in latest_first], running, bool(unknown), tied)
 
     @staticmethod
     def _heard_until(attempt: Attempt, later: list[Attempt]) -> int | None:

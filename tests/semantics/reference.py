@@ -38,7 +38,7 @@ from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, V
 from stepsmith.model.workflow import Workflow
 from tests.expressions.oracle import text, value_by_jinja
 from tests.semantics.attempts import Answer, Attempt, Attempts
-from tests.semantics.schedule import OutOfTime, Pause, Process, Scheduler, Signal, Together, Until
+from tests.semantics.schedule import Ambiguous, OutOfTime, Pause, Process, Scheduler, Signal, Together, Until
 
 SECOND = 1_000_000
 TRANSIENT = RetryRule(
@@ -207,6 +207,8 @@ class Interpreter:
         """Undoes what has completed, the latest first, once nothing can complete any more."""
         while (known := self._attempts_made.known(self._scheduler.now)).running:
             yield Pause(ASKS_AGAIN)
+        if known.tied:
+            raise Ambiguous
         self._rolled_back = "rollback_failed" if known.unknown else "rolled_back"
         for attempt in known.completed:
             try:

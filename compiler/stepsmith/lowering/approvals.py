@@ -18,7 +18,7 @@ from stepsmith.lowering.context import Context, Guard
 from stepsmith.lowering.deadlines import TIMEOUT, limit
 from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.errors import TRANSIENT_RETRIER
-from stepsmith.lowering.failing import Raised, handled, in_time, raise_error
+from stepsmith.lowering.failing import Raised, around, handled, in_time, raise_error
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.payloads import RETRY_COUNT, step_path
 from stepsmith.model.steps import ApprovalStep, OnTimeout
@@ -86,7 +86,7 @@ def _late(
     """The catcher of a timeout that is not the step's failure."""
     if step.on_timeout is OnTimeout.FAIL:
         return ()
-    with context.guarded((*own, *context.frame.guards)):
+    with context.guarded((*own, *around(context, step))):
         if step.on_timeout is OnTimeout.REJECT:
             raised = Raised(REJECTED, LATE, LATE, step.id, REJECTED)
             name = raise_error(context, f"{step.id}.rejected", step, raised)

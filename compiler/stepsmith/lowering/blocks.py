@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stepsmith.analysis.facts import Point
+from stepsmith.analysis.facts import Facet, Point
 from stepsmith.asl.states import (
     ChoiceState,
     Origin,
@@ -247,11 +247,17 @@ def _late_failure(
         return jsonata.field(jsonata.call("exists", jsonata.steps(jsonata.variable(outcome), [member])).text)
 
     origin = Origin(Role.HELPER, step.span if step is not None else context.workflow.span, step.id if step else None)
+    kept: dict[str, Json] = {}
+    if step is not None:
+        first: dict[str, Json] = {
+            member: jsonata.field(jsonata.path(f"${outcome}", member)) for member in ("type", "message", "step")
+        }
+        kept = context.record(step, {Facet.STATUS: "failed", Facet.ERROR: first})
     return context.add(
         ChoiceState(
             name=f"{name}.finally.failed",
             origin=origin,
-            rules=(*([Rule(held("rollback"), out)] if out else []), Rule(held("type"), failed)),
+            rules=(*([Rule(held("rollback"), out, kept)] if out else []), Rule(held("type"), failed, kept)),
             default=failed,
             assign={outcome: jsonata.field(f"${late}")},
         )
