@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stepsmith.dialects.native.approvals import APPROVAL_KEYS, DEFAULT_TIMEOUT, MOST_APPROVERS, SHORTEST_REMINDER
+from stepsmith.dialects.native.limits import BREAKER_KEYS, LONGEST, MOST_FAILURES, MOST_STARTS, RATE_KEYS
 from stepsmith.dialects.native.policies import HANDLER_KEYS, RETRY_KEYS
 from stepsmith.dialects.native.reading import ROOTS
 from stepsmith.dialects.native.steps import DEFAULT_ROUNDS, FOR_EACH_KEYS, MODIFIERS, VERBS
@@ -28,6 +29,8 @@ PAGE = ROOT / "docs" / "language.md"
         ("approval", APPROVAL_KEYS),
         ("handler", HANDLER_KEYS),
         ("retry", RETRY_KEYS),
+        ("rate_limit", RATE_KEYS),
+        ("circuit_breaker", BREAKER_KEYS),
     ],
 )
 def test_a_table_has_a_row_for_each_key(name: str, known: tuple[str, ...]) -> None:
@@ -70,6 +73,9 @@ def test_numbers_in_the_text() -> None:
         f"1 by default, {MOST_APPROVERS} at most",
         f"{DEFAULT_TIMEOUT // 86_400} days by default",
         f"at most every {SHORTEST_REMINDER // 60} minutes",
+        f"may begin in one window: 1 to {MOST_STARTS:,}.",
+        f"failures open the circuit: 1 to {MOST_FAILURES}.",
+        f"The window, a duration of at most {LONGEST // 86_400} days.",
         f"a method ({', '.join(METHODS)})",
     ):
         assert said in text

@@ -155,6 +155,8 @@ class UseKind(StrEnum):
     SECONDS = "seconds"
     TIME = "time"
     TEXT = "text"
+    KEY = "key"
+    """What steps of several runs have in common."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,9 @@ class _Walk:
         match step:
             case ActionStep():
                 self._use(UseKind.PARAMS, step.params, point, step)
+                for limit in (step.rate_limit, step.circuit_breaker):
+                    if limit is not None and limit.key is not None:
+                        self._use(UseKind.KEY, limit.key, point, step)
                 action = self._catalog.get(step.action)
                 return self._after(step, point, action.result_type if action else ANY)
             case ChildStep():

@@ -34,6 +34,11 @@ UNRETRIABLE = ("States.ALL", "States.QueryEvaluationError")
 OF_THE_GATE = ("RunCancelled", "RunPaused", "StillRunning")
 """What stands for no failure of a step: a handler says so when the run is not to go on, and the machine sees to it."""
 
+RATE_LIMITED = "RateLimited"
+"""The same on a step with a `rate_limit`; elsewhere an action may call an error of its own so."""
+CIRCUIT_OPEN = "CircuitOpen"
+"""What a step with a `circuit_breaker` can fail with besides."""
+
 
 def check_error_names(context: CheckContext) -> None:
     _check_control(context)
@@ -44,7 +49,8 @@ def check_error_names(context: CheckContext) -> None:
             case ActionStep():
                 action = context.catalog.get(step.action)
                 if action is not None:
-                    known = sorted(action.error_names())
+                    more = (CIRCUIT_OPEN,) if step.circuit_breaker else ()
+                    known = sorted({*action.error_names(), *more})
                     _check_names(context, step, action.name, known, known)
             case AwsStep():
                 integration = integration_of(step, context.services)
@@ -59,6 +65,7 @@ def _check_names(
     context: CheckContext, step: Step, name: str, known: Collection[str] | None, likely: Collection[str]
 ) -> None:
     """Checks the names that `step` lists. `known`: what `name`, which it runs, can fail with (None: anything)."""
+    passing = (*(known or ()), *_of_the_gate(step))
     for error, span, retried in _listed(step):
         if error in NEVER_LISTED:
             context.diagnostics.warning(
@@ -74,7 +81,7 @@ def _check_names(
                 span,
                 "leave `on` out to retry on every failure of the action itself",
             )
-        elif known is not None and not error.startswith(SERVICE_PREFIXES) and error not in (*known, *OF_THE_GATE):
+        elif known is not None and not error.startswith(SERVICE_PREFIXES) and error not in passing:
             help_text = f"its errors: {one_of(likely)}" if likely else f"{name} declares no errors"
             context.diagnostics.warning(
                 "unknown-error",
@@ -88,7 +95,15 @@ def _check_control(context: CheckContext) -> None:
     """Nobody handles, retries or raises what tells that a run is paused or cancelled."""
     listed = list(_of_retry(context.workflow.retry))
     for step in context.workflow.every_step():
-        listed += [(name, span) for name, span, _ in _listed(step)]
+        for name, span, _ in _listed(step):
+            listed.append((name, span))
+            if name == RATE_LIMITED and name in _of_the_gate(step):
+                context.diagnostics.error(
+                    "control-error",
+                    f"{name} is no failure: it tells that the step's turn comes later",
+                    span,
+                    "leave it out: the step waits for its turn, however long that takes",
+                )
         if isinstance(step, TryStep):
             listed += _of_handlers(step.catch)
         if isinstance(step, FailStep):
@@ -101,6 +116,11 @@ def _check_control(context: CheckContext) -> None:
                 span,
                 "leave it out; what must happen when a run is cancelled stands in `finally`",
             )
+
+
+def _of_the_gate(step: Step) -> tuple[str, ...]:
+    limited = isinstance(step, ActionStep) and step.rate_limit is not None
+    return (*OF_THE_GATE, RATE_LIMITED) if limited else OF_THE_GATE
 
 
 def _of_retry(policy: RetryPolicy | None) -> Iterator[tuple[str, Span]]:

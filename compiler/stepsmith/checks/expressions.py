@@ -10,10 +10,11 @@ from stepsmith.model.secrets import holds_secret, without_secrets
 from stepsmith.model.values import templates
 
 _WANTED = {
-    UseKind.ITEMS: ("array", "what a loop runs over", "a list"),
-    UseKind.SECONDS: ("number", "a wait", "a number of seconds"),
-    UseKind.TIME: ("string", "until", "a time such as 2027-01-31T08:00:00Z"),
-    UseKind.TEXT: ("string", "a cause", "text"),
+    UseKind.ITEMS: (("array",), "what a loop runs over", "a list"),
+    UseKind.SECONDS: (("number",), "a wait", "a number of seconds"),
+    UseKind.TIME: (("string",), "until", "a time such as 2027-01-31T08:00:00Z"),
+    UseKind.TEXT: (("string",), "a cause", "text"),
+    UseKind.KEY: (("string", "number"), "a key", "text or a number"),
 }
 
 
@@ -29,7 +30,7 @@ def check_expressions(context: CheckContext) -> None:
                 continue
             translation = context.translated(use, rest)
             wanted = _WANTED.get(use.kind)
-            if translation is not None and wanted is not None and not kinds(translation.type) & {wanted[0]}:
+            if translation is not None and wanted is not None and not kinds(translation.type) & set(wanted[0]):
                 context.diagnostics.error(
                     "wrong-type",
                     f"{wanted[1]} must be {wanted[2]}, the expression yields {describe(translation.type)}",

@@ -39,6 +39,8 @@ VERBS: Final[Mapping[str, str]] = {
 SETTINGS: Final[Mapping[str, str]] = {
     "params": "What it is called with: data in which any text may hold {{ … }}.",
     "wait": "Whether to wait for the end of the other workflow (default: true).",
+    "rate_limit": "How often all runs together begin steps with this key; one too many waits for its turn.",
+    "circuit_breaker": "After how many failures the step is not tried any more for a while, in any run.",
     "catch": "Handlers for failures inside the block; the first that matches is taken.",
     "finally": "Steps that run after the block, whatever happened in it.",
 }
@@ -88,6 +90,17 @@ APPROVAL: Final[Mapping[str, str]] = {
     "timeout": "How long to wait (default: 7d).",
     "on_timeout": "What it comes to when nobody has decided in time: fail (default), approve or reject.",
     "remind": "How often those who have not decided are reminded (default: never).",
+}
+RATE: Final[Mapping[str, str]] = {
+    "limit": "How many steps may begin in a window.",
+    "per": "How long a window is.",
+    "key": "What the steps have in common that are counted together (default: the action's name).",
+}
+BREAKER: Final[Mapping[str, str]] = {
+    "threshold": "How many failures open the circuit.",
+    "window": "Within which time.",
+    "cooldown": "How long steps then fail with CircuitOpen, until one of them is tried.",
+    "key": "What the steps have in common that fail together (default: the action's name).",
 }
 REPEAT: Final[Mapping[str, str]] = {
     "until": "Tested after each round.",

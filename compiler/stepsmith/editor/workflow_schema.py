@@ -12,6 +12,7 @@ from typing import Final
 
 from stepsmith.catalog import ActionCatalog, ActionSignature
 from stepsmith.dialects.native.approvals import APPROVAL_KEYS
+from stepsmith.dialects.native.limits import BREAKER_KEYS, MOST_FAILURES, MOST_STARTS, RATE_KEYS
 from stepsmith.dialects.native.policies import HANDLER_KEYS, RETRY_KEYS
 from stepsmith.dialects.native.reading import IDENTIFIER, VARIABLE
 from stepsmith.dialects.native.steps import FOR_EACH_KEYS, MODIFIERS, VERBS
@@ -61,6 +62,10 @@ def workflow_schema(catalog: ActionCatalog) -> Schema:
         "steps": {"type": "array", "minItems": 1, "items": _reference("step")},
         "retry": _retry(),
         "retry_rule": _object(_each(RETRY_KEYS, _RETRY, words.RETRY)),
+        "rate_limit": _object(_each(RATE_KEYS, _RATE, words.RATE), required=("limit", "per")),
+        "circuit_breaker": _object(
+            _each(BREAKER_KEYS, _BREAKER, words.BREAKER), required=("threshold", "window", "cooldown")
+        ),
         "on_failure": {
             "anyOf": [
                 {"type": "string", "enum": ["fail", "continue", "skip", "rollback"]},
@@ -277,6 +282,17 @@ _RETRY: Final[Mapping[str, Schema]] = {
     "jitter": {"type": "string", "enum": [str(item) for item in Jitter]},
     "on": _reference("errors"),
 }
+_RATE: Final[Mapping[str, Schema]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_STARTS},
+    "per": _reference("duration"),
+    "key": {"type": "string", "minLength": 1},
+}
+_BREAKER: Final[Mapping[str, Schema]] = {
+    "threshold": {"type": "integer", "minimum": 1, "maximum": MOST_FAILURES},
+    "window": _reference("duration"),
+    "cooldown": _reference("duration"),
+    "key": {"type": "string", "minLength": 1},
+}
 _HANDLER: Final[Mapping[str, Schema]] = {
     "errors": _reference("errors"),
     "steps": _reference("steps"),
@@ -285,6 +301,8 @@ _HANDLER: Final[Mapping[str, Schema]] = {
 _SETTINGS: Final[Mapping[str, Schema]] = {
     "params": {"type": ["object", "null"]},
     "wait": {"type": "boolean"},
+    "rate_limit": _reference("rate_limit"),
+    "circuit_breaker": _reference("circuit_breaker"),
     "catch": {"type": "array", "items": _reference("handler")},
     "finally": _reference("steps"),
 }

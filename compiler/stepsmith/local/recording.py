@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from stepsmith.engine import Clock, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, TaskWaiting
+from stepsmith.local.shared import MemorySharedState
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.values import Json, StoredValue
@@ -70,9 +71,13 @@ class MemoryHistory:
         """Told when an action tells how far it is."""
         self.controls: ControlReader | None = None
         """Who knows whether a run is paused or cancelled; None where nobody could have ordered it."""
+        self._shared = MemorySharedState()
 
     def control(self, settings: Settings) -> ControlReader | None:  # noqa: ARG002
         return self.controls
+
+    def shared(self, settings: Settings) -> MemorySharedState:  # noqa: ARG002
+        return self._shared
 
     def recorder(self, settings: Settings) -> StepRecorder | None:  # noqa: ARG002 - the same for every setting
         return self

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Final
 
 from stepsmith.asl.states import Retrier
@@ -10,7 +11,7 @@ from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.jsonata import Code
-from stepsmith.model.policies import Jitter, RetryPolicy, RetryRule
+from stepsmith.model.policies import Jitter, RateLimit, RetryPolicy, RetryRule
 
 TRANSIENT: Final = (
     "Lambda.ClientExecutionTimeoutException",
@@ -27,6 +28,8 @@ CANCELLED: Final = "RunCancelled"
 PAUSED: Final = "RunPaused"
 STILL_RUNNING: Final = "StillRunning"
 EFFECT_UNKNOWN: Final = "EffectUnknown"
+RATE_LIMITED: Final = "RateLimited"
+CIRCUIT_OPEN: Final = "CircuitOpen"
 CONTROL: Final = (CANCELLED, PAUSED)
 """What a handler answers when the run is not to go on. They are no failures of a step: nobody handles them."""
 
@@ -36,8 +39,11 @@ NEVER_AGAIN: Final = Retrier(
 """What States.TaskFailed would match besides failures that may pass: a result that is too large, when the action has
 already succeeded, and refusals that stand."""
 
-WHILE_PAUSED: Final = Retrier((PAUSED,), interval=300, max_attempts=99_999_999, backoff=1.0)
-"""A paused run asks again every five minutes. The number is the most that Step Functions takes (ASL, "Retrier")."""
+AS_OFTEN_AS_IT_TAKES: Final = 99_999_999
+"""The most retries that Step Functions takes (ASL, "Retrier")."""
+
+WHILE_PAUSED: Final = Retrier((PAUSED,), interval=300, max_attempts=AS_OFTEN_AS_IT_TAKES, backoff=1.0)
+"""A paused run asks again every five minutes."""
 
 WHILE_STILL_RUNNING: Final = Retrier((STILL_RUNNING,), interval=5, max_attempts=8, backoff=2.0)
 """Of an action that must not be repeated, while an earlier call may still be at work: in all 1,275 seconds, longer than
@@ -47,19 +53,46 @@ EVERY_FAILURE: Final = ("States.TaskFailed", "States.Timeout", "States.Heartbeat
 """Every error of an attempt, but not those of expressions: retrying those would run an action again that succeeded."""
 
 
-def retriers(policy: RetryPolicy | None, catalog: ActionCatalog, *, transient: bool = True) -> tuple[Retrier, ...]:
-    """The Retry of a Task. Lambda's transient errors come first: of several retriers only the first match counts."""
+def retriers(
+    policy: RetryPolicy | None, catalog: ActionCatalog, *, transient: bool = True, refusals: Collection[str] = ()
+) -> tuple[Retrier, ...]:
+    """The Retry of a Task. Lambda's transient errors come first: of several retriers only the first match counts.
+
+    `refusals`: errors that only a rule which names them tries again.
+    """
     found = [TRANSIENT_RETRIER] if transient and (policy is None or policy.transient) else []
-    for rule in policy.rules if policy else ():
+    rules = policy.rules if policy else ()
+    named = {name for rule in rules for name in rule.on or ()}
+    never = replace(NEVER_AGAIN, errors=(*NEVER_AGAIN.errors, *(name for name in refusals if name not in named)))
+    for rule in rules:
         if rule.on is None or "States.TaskFailed" in rule.on:
-            found.append(NEVER_AGAIN)
+            found.append(never)
         found.append(_retrier(rule, catalog))
     return tuple(found)
 
 
-def control_retriers(*, pausable: bool, repeatable: bool) -> tuple[Retrier, ...]:
+def control_retriers(*, pausable: bool, repeatable: bool, rate_limit: RateLimit | None = None) -> tuple[Retrier, ...]:
     """What stands before the other retriers of a Task that calls an action."""
-    return (*((WHILE_PAUSED,) if pausable else ()), *(() if repeatable else (WHILE_STILL_RUNNING,)))
+    return (
+        *((WHILE_PAUSED,) if pausable else ()),
+        *((while_limited(rate_limit),) if rate_limit is not None else ()),
+        *(() if repeatable else (WHILE_STILL_RUNNING,)),
+    )
+
+
+def while_limited(rate: RateLimit) -> Retrier:
+    """Asks again about when the next start is due, then less and less often, and once a window at least. The times are
+    spread: those who were refused in one window would else come back as one."""
+    interval = max(1, -(-rate.per // rate.limit))
+    longest = rate.per if rate.per > interval else None
+    return Retrier(
+        (RATE_LIMITED,),
+        interval=interval,
+        max_attempts=AS_OFTEN_AS_IT_TAKES,
+        backoff=2.0 if longest else 1.0,
+        max_delay=longest,
+        full_jitter=True,
+    )
 
 
 def _retrier(rule: RetryRule, catalog: ActionCatalog) -> Retrier:

@@ -12,6 +12,7 @@ from stepsmith.lowering.codes import Place
 from stepsmith.lowering.context import Context
 from stepsmith.lowering.params import lower_params
 from stepsmith.model.steps import ActionStep, Step
+from stepsmith.model.values import Value
 from stepsmith.model.workflow import WorkflowType
 
 RETRY_COUNT = "{% $states.context.State.RetryCount %}"
@@ -47,9 +48,29 @@ def payload(
             "line": step.span.start.line,
             "attempt": RETRY_COUNT,
             "visit": VISIT,
+            **_limits(context, step, point, entry),
             **(more or {}),
         },
     }
+
+
+def _limits(context: Context, step: ActionStep, point: Point, entry: Place) -> dict[str, Json]:
+    """What the step shares with other runs, where it says so."""
+
+    def key(value: Value | None) -> Json:
+        return jsonata.literal(step.action) if value is None else context.write(value, point, entry).json
+
+    told: dict[str, Json] = {}
+    if (rate := step.rate_limit) is not None:
+        told["rate_limit"] = {"key": key(rate.key), "limit": rate.limit, "per": rate.per}
+    if (breaker := step.circuit_breaker) is not None:
+        told["circuit_breaker"] = {
+            "key": key(breaker.key),
+            "threshold": breaker.threshold,
+            "window": breaker.window,
+            "cooldown": breaker.cooldown,
+        }
+    return {"limits": told} if told else {}
 
 
 def pausable(context: Context) -> bool:

@@ -1,4 +1,4 @@
-"""How a step behaves around its work: retries and failure handlers."""
+"""How a step behaves around its work: retries, failure handlers, and what it shares with other runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from stepsmith.model.values import Value
 from stepsmith.source import Span
 
 if TYPE_CHECKING:
@@ -61,3 +62,24 @@ class Handler:
     then: Then
     span: Span = field(compare=False, repr=False)
     error_spans: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """All runs together begin steps with the same `key` (None: the action's name) at most `limit` times in each window
+    of `per` seconds."""
+
+    limit: int
+    per: int
+    key: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitBreaker:
+    """After `threshold` failures of steps with the same `key` (None: the action's name) within `window` seconds they
+    fail without being tried, for `cooldown` seconds."""
+
+    threshold: int
+    window: int
+    cooldown: int
+    key: Value | None = None

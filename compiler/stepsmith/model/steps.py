@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, assert_never
 
 from stepsmith.expressions.syntax import Template
 from stepsmith.model.calls import CallPattern
-from stepsmith.model.policies import Handler, RetryPolicy, Then
+from stepsmith.model.policies import CircuitBreaker, Handler, RateLimit, RetryPolicy, Then
 from stepsmith.model.values import ObjectValue, Value
 from stepsmith.source import Span
 
@@ -61,6 +61,8 @@ class ActionStep(Common):
     action: str
     action_span: Span = field(compare=False, repr=False)
     params: ObjectValue
+    rate_limit: RateLimit | None = None
+    circuit_breaker: CircuitBreaker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

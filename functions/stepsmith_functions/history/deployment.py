@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # most handlers write a step and read nothing
     from stepsmith_functions.history.dynamodb import DynamoRunStore
     from stepsmith_functions.history.ledger import ToldSteps
     from stepsmith_functions.history.reader import HistoryReader
+    from stepsmith_functions.history.shared import DynamoSharedState
 
 DEFAULT_DAYS: Final = 90
 _PATIENCE_OF_A_STEP: Final = Backoff(attempts=4, base=0.05, cap=0.4)
@@ -70,6 +71,14 @@ def step_controls(environment: Mapping[str, str] = os.environ) -> DynamoControls
 
     client = clients.of_process().get("dynamodb")
     return DynamoControls(client, environment["HISTORY_TABLE"], backoff=_PATIENCE_OF_A_STEP)
+
+
+def shared_state(environment: Mapping[str, str] = os.environ) -> DynamoSharedState:
+    """What handlers of all runs count in. Raises KeyError when the table is not named."""
+    from stepsmith_functions.history.shared import DynamoSharedState
+
+    client = clients.of_process().get("dynamodb")
+    return DynamoSharedState(client, environment["HISTORY_TABLE"], backoff=_PATIENCE_OF_A_STEP)
 
 
 def history_reader(environment: Mapping[str, str] = os.environ) -> HistoryReader:

@@ -16,6 +16,8 @@ SCHEDULED: Final = ("TaskScheduled", "LambdaFunctionScheduled", "ActivitySchedul
 SUCCEEDED: Final = ("TaskSucceeded", "LambdaFunctionSucceeded", "ActivitySucceeded")
 NOT_BEGUN: Final = ("RunPaused", "StillRunning")
 """What a handler answers that did not let its action begin; the machine asks again."""
+RATE_LIMITED: Final = "RateLimited"
+"""The same, of a step with a `rate_limit`; elsewhere it is an error of the action's own."""
 FAILED: Final = frozenset(
     {f"Task{end}" for end in ("Failed", "TimedOut", "StartFailed", "SubmitFailed")}
     | {f"LambdaFunction{end}" for end in ("Failed", "TimedOut", "StartFailed", "ScheduleFailed")}

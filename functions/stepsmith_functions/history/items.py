@@ -6,6 +6,9 @@ One table, named by the environment's `HISTORY_TABLE`:
     a run   RUN#<run id>    RUN
     a step  RUN#<run id>    STEP#<path>
 
+    starts in a window  RATE#<key>      <seconds>#<its begin>
+    a circuit           CIRCUIT#<key>   STATE
+
 so that a run is one GetItem and its steps are one Query per page. Runs also carry `run_started`
 (`<start, fixed width>#<run id>`), the range key of three indexes; steps do not, and so stand in none of them:
 
@@ -139,6 +142,21 @@ def step_key(run_id: str, path: str) -> dict[str, Attribute]:
     if len(encoded) > _LONGEST_PLAIN_PATH:
         path = encoded[:_LONGEST_PLAIN_PATH].decode(errors="ignore") + "#" + digest(path)
     return {"pk": {"S": f"RUN#{run_id}"}, "sk": {"S": f"STEP#{path}"}}
+
+
+def rate_key(key: str, per: int, begin: datetime) -> dict[str, Attribute]:
+    """The key of the starts that are counted in one window of `per` seconds."""
+    return {"pk": {"S": f"RATE#{_short(key)}"}, "sk": {"S": f"{per}#{int(begin.timestamp())}"}}
+
+
+def circuit_key(key: str) -> dict[str, Attribute]:
+    """The key of a circuit."""
+    return {"pk": {"S": f"CIRCUIT#{_short(key)}"}, "sk": {"S": "STATE"}}
+
+
+def _short(key: str) -> str:
+    """A key of an author's, or its digest where it is too long for a table's."""
+    return key if len(key.encode(errors="replace")) <= _LONGEST_PLAIN_PATH else "#" + digest(key)
 
 
 def run_started(started_at: datetime, run_id: str) -> str:

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 from stepsmith_functions.history.events import (
     FAILED,
     NOT_BEGUN,
+    RATE_LIMITED,
     SCHEDULED,
     SUCCEEDED,
     Event,
@@ -125,7 +126,7 @@ class _Reader:
             if not visit.attempt_open:  # it could not even be scheduled
                 visit.begin_attempt()
             error = details.get("error") or ("States.Timeout" if kind.endswith("TimedOut") else None)
-            visit.refused += error in NOT_BEGUN
+            visit.refused += error in NOT_BEGUN or (error == RATE_LIMITED and visit.is_limited)
             visit.fail(at, as_error(error, details.get("cause")))
         return _Place(visit.scope, visit)
 

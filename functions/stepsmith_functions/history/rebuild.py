@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from stepsmith_functions.history.events import Event
+from stepsmith_functions.history.events import RATE_LIMITED, Event
 from stepsmith_functions.history.origins import ANSWER, BLOCK, CONDITION, RAISE, SET, STEP, Origin, Origins, Way
 from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
@@ -180,8 +180,7 @@ class _Rebuilder:
         match self.history.ending:
             case None if not over and visit.kind != "Fail":
                 waits = visit.kind == "Wait" or visit.resource.endswith(".waitForTaskToken")
-                held = visit.failed and visit.error is not None and visit.error.type == "RunPaused"
-                return StepStatus.WAITING if waits or held else StepStatus.RUNNING
+                return StepStatus.WAITING if waits or _is_held(visit) else StepStatus.RUNNING
             case "Aborted" | "TimedOut" if not over:  # it was stopped, perhaps before a retry
                 return StepStatus.CANCELLED
             case _:
@@ -471,3 +470,10 @@ def _child_run(visit: Visit) -> str | None:
 
 def _member(value: Json, key: str) -> Json:
     return value.get(key) if isinstance(value, Mapping) else None
+
+
+def _is_held(visit: Visit) -> bool:
+    """Whether its handler did not let it begin, and the machine asks again later."""
+    if not visit.failed or visit.error is None:
+        return False
+    return visit.error.type == "RunPaused" or (visit.error.type == RATE_LIMITED and visit.is_limited)

@@ -80,6 +80,14 @@ class Visit:
     def ended_at(self) -> datetime | None:
         return self.exited_at or self.aborted_at or self.failed_at
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether its step says how often it may begin."""
+        part: object = self.parameters
+        for name in ("Payload", "step", "limits", "rate_limit"):
+            part = part.get(name) if isinstance(part, Mapping) else None
+        return part is not None
+
     def begin_attempt(self) -> None:
         """One more try: what the one before left is forgotten."""
         self.attempts += 1

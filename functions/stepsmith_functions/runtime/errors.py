@@ -62,7 +62,22 @@ class StillRunning(ActionError):
     """An earlier call of the step may still be at work: the machine asks again."""
 
 
-OF_THE_GATE: tuple[type[ActionError], ...] = (RunPaused, RunCancelled, StillRunning, EffectUnknown)
+class RateLimited(ActionError):
+    """The step's `rate_limit` is used up just now: the machine asks again. No retry of a workflow sees it."""
+
+
+class CircuitOpen(PermanentError):
+    """The step's `circuit_breaker` is open: the action failed too often of late."""
+
+
+OF_THE_GATE: tuple[type[ActionError], ...] = (
+    RunPaused,
+    RunCancelled,
+    StillRunning,
+    EffectUnknown,
+    RateLimited,
+    CircuitOpen,
+)
 """What is raised in place of an action that has not run (`gate`)."""
 
 ALWAYS_POSSIBLE: tuple[type[ActionError], ...] = (InvalidParams, AwsRefused, AwsUnavailable)

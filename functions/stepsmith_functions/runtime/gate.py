@@ -1,21 +1,34 @@
 """What stands at a step's boundary: a handler asks it once, before its action does anything.
 
 It is a short list of questions (`QUESTIONS`), asked in order. Each lets the step pass, answers in its place with what
-is on record, or raises what the machine is told: `RunCancelled`, `RunPaused`, `StillRunning`, `EffectUnknown`. A
-question whose answer the table does not give is taken as passed: an outage of the history fails no action.
+is on record, or raises what the machine is told: `RunCancelled`, `RunPaused`, `CircuitOpen`, `RateLimited`,
+`StillRunning`, `EffectUnknown`. A question whose answer the table does not give is taken as passed: an outage of the
+history fails no action. Whoever calls the action says afterwards how it went (`tell`): a circuit counts failures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from pydantic import JsonValue
 
+from stepsmith_functions.runtime import limits
 from stepsmith_functions.runtime.control import Control, ControlReader, Order, strongest
-from stepsmith_functions.runtime.errors import ActionError, EffectUnknown, RunCancelled, RunPaused, StillRunning
+from stepsmith_functions.runtime.errors import (
+    OF_THE_GATE,
+    ActionError,
+    CircuitOpen,
+    EffectUnknown,
+    InvalidParams,
+    RateLimited,
+    RunCancelled,
+    RunPaused,
+    StillRunning,
+)
+from stepsmith_functions.runtime.limits import Circuit, Limits, SharedState
 from stepsmith_functions.runtime.recording import Begun, Earlier, EarlierStatus
 
 
@@ -32,6 +45,12 @@ class Boundary:
     """The runs that wait for this one, the nearest first."""
     attempt: int
     """The number of the machine's retry."""
+    limits: Limits = field(default_factory=Limits)
+    """What it shares with other runs."""
+    caller: str = ""
+    """Names this call among all others."""
+    lease: timedelta = timedelta()
+    """How long the call may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +62,7 @@ class Keepers:
     """Writes that the attempt begins, unless one before it is in the way; None where nothing was written."""
     now: Callable[[], datetime]
     logger: Callable[[], Any]
+    shared: Callable[[], SharedState | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +70,8 @@ class Passed:
     """The action may run; `begun` tells how often it was begun before, where that is on record."""
 
     begun: Begun | None = None
+    trial: bool = False
+    """Whether it is the one that is to show that an open circuit can be closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +87,53 @@ Question: TypeAlias = Callable[[Boundary, Keepers], Answer]
 
 def ask(step: Boundary, keepers: Keepers) -> Answer:
     """What comes of the questions: the first that answers in place of the action, else that it may run."""
-    answer: Answer = Passed()
-    for question in QUESTIONS:
-        answer = question(step, keepers)
-        if isinstance(answer, Done):
-            return answer
-    return answer
+    passed = Passed()
+    try:
+        for question in QUESTIONS:
+            answer = question(step, keepers)
+            if isinstance(answer, Done):
+                _give_back(step, keepers, passed)
+                return answer
+            passed = Passed(answer.begun or passed.begun, answer.trial or passed.trial)
+    except ActionError:
+        _give_back(step, keepers, passed)
+        raise
+    return passed
+
+
+def tell(step: Boundary, keepers: Keepers, passed: Passed, error: Exception | None) -> None:
+    """Says how an action ended that was let through. A circuit counts every error but those that say nothing of what
+    the action works with: the run's own end, and params that were wrong."""
+    if error is None and not passed.trial:
+        return  # nothing changes: the circuit need not be read
+    if isinstance(error, (*OF_THE_GATE, InvalidParams)):
+        _give_back(step, keepers, passed)
+        return
+    breaker, now = step.limits.breaker, keepers.now()
+    if breaker is None:
+        return
+    if error is None:
+        _changed(step, keepers, lambda known: limits.after_success(known, step.caller))
+    else:
+        _changed(step, keepers, lambda known: limits.after_failure(known, breaker, step.caller, now.timestamp()))
+
+
+def _give_back(step: Boundary, keepers: Keepers, passed: Passed) -> None:
+    if passed.trial:
+        _changed(step, keepers, lambda known: limits.given_back(known, step.caller))
+
+
+def _changed(
+    step: Boundary, keepers: Keepers, change: Callable[[Circuit], Circuit | None], unknown: Circuit | None = None
+) -> Circuit | None:
+    """What becomes of the step's circuit; `unknown` where nobody can tell."""
+    try:
+        shared = keepers.shared()
+        if shared is not None and step.limits.breaker is not None:
+            return limits.change(shared, step.limits.breaker, change, keepers.now())
+    except Exception:
+        keepers.logger().exception("the circuit could not be read or written")
+    return unknown
 
 
 def does_the_run_go_on(step: Boundary, keepers: Keepers) -> Answer:
@@ -95,6 +158,37 @@ def control_of(step: Boundary, keepers: Keepers) -> Control | None:
     except Exception:
         keepers.logger().exception("whether the run is paused or cancelled could not be read")
         return None
+
+
+def is_it_worth_trying(step: Boundary, keepers: Keepers) -> Answer:
+    """Raises CircuitOpen. The first who asks after the cooldown is the trial; the others are refused until it ends."""
+    breaker = step.limits.breaker
+    if breaker is None:
+        return Passed()
+    now, lease = keepers.now().timestamp(), step.lease.total_seconds()
+    circuit = _changed(step, keepers, lambda known: limits.admitted(known, step.caller, now, lease), unknown=Circuit())
+    if circuit is None:
+        raise CircuitOpen(
+            f'the circuit "{breaker.key}" is open: {breaker.threshold} failures within {breaker.window} s; '
+            f"it is tried again after {breaker.cooldown} s"
+        )
+    return Passed(trial=circuit.open_until is not None)
+
+
+def may_one_more_begin(step: Boundary, keepers: Keepers) -> Answer:
+    """Raises RateLimited."""
+    rate = step.limits.rate
+    if rate is None:
+        return Passed()
+    try:
+        shared = keepers.shared()
+        full = shared is not None and not shared.take(rate, keepers.now())
+    except Exception:
+        keepers.logger().exception("the starts could not be counted")
+        return Passed()
+    if full:
+        raise RateLimited(f'"{rate.key}" has begun {rate.limit} times in these {rate.per} s')
+    return Passed()
 
 
 def was_it_done_before(step: Boundary, keepers: Keepers) -> Answer:
@@ -124,6 +218,8 @@ def was_it_done_before(step: Boundary, keepers: Keepers) -> Answer:
 
 QUESTIONS: Final[tuple[Question, ...]] = (
     does_the_run_go_on,
+    is_it_worth_trying,  # before the rate: who would fail anyway takes nobody's place
+    may_one_more_begin,
     was_it_done_before,  # last: it writes that the step begins
 )
 """In this order."""

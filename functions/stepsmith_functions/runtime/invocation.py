@@ -28,6 +28,7 @@ from stepsmith_functions.runtime.errors import (
     InvalidParams,
     InvalidResult,
 )
+from stepsmith_functions.runtime.limits import SharedState, limits_of
 from stepsmith_functions.runtime.recording import (
     Begun,
     Earlier,
@@ -76,6 +77,8 @@ class HistoryAccess(Protocol):
 
     def control(self, settings: Settings) -> ControlReader | None: ...
 
+    def shared(self, settings: Settings) -> SharedState | None: ...
+
     def ledger(self, settings: Settings) -> LedgerSource | None: ...
 
 
@@ -94,6 +97,8 @@ class TableHistory:
         self._recorders: dict[str, StepRecorder] = {}
         self._readers: dict[str, RunReader] = {}
         self._controls: dict[str, ControlReader] = {}
+        self._shared: dict[str, SharedState] = {}
+        clients.on_reset(self._shared.clear)
         clients.on_reset(self._controls.clear)
         clients.on_reset(self._recorders.clear)
         clients.on_reset(self._readers.clear)
@@ -134,6 +139,16 @@ class TableHistory:
 
             self._controls[table] = history.controls_for_steps()
         return self._controls[table]
+
+    def shared(self, settings: Settings) -> SharedState | None:
+        table = settings.history_table
+        if table is None:
+            return None
+        if table not in self._shared:
+            from stepsmith_functions import history
+
+            self._shared[table] = history.shared_for_steps()
+        return self._shared[table]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,14 +202,18 @@ class _Call:
     controlled: bool
     pausable: bool
     parents: tuple[str, ...]
+    limits: JsonValue
 
-    def boundary(self) -> gate.Boundary:
+    def boundary(self, caller: str, lease: timedelta) -> gate.Boundary:
         return gate.Boundary(
             run_id=self.run_id,
             controlled=self.controlled,
             pausable=self.pausable,
             parents=self.parents,
             attempt=self.attempt,
+            limits=limits_of(self.limits),
+            caller=caller,
+            lease=lease,
         )
 
 
@@ -232,8 +251,9 @@ def handle(
             begin=lambda: record.started(once=not repeatable, lease=lease),
             now=host.clock.now,
             logger=log.logger,
+            shared=lambda: host.history.shared(settings),
         )
-        boundary = call.boundary()
+        boundary = call.boundary(request_id, lease)
         try:
             answer = gate.ask(boundary, keepers)
         except OF_THE_GATE as refusal:
@@ -280,10 +300,12 @@ def handle(
             else:
                 log.logger().exception("the action broke")
             record.ended(None, StepError(type(failure).__name__, secrets.masked(str(failure))))
+            gate.tell(boundary, keepers, answer, failure)
             if failure is error:
                 raise
             raise failure from None
         record.ended(output, None)
+        gate.tell(boundary, keepers, answer, None)
         return output
 
 
@@ -321,6 +343,7 @@ def _read(event: JsonValue) -> _Call:
         controlled=control is not None,
         pausable=control is not None and control.get("pausable") is True,
         parents=tuple(each for each in parents if isinstance(each, str)) if isinstance(parents, list) else (),
+        limits=step.get("limits"),
     )
 
 

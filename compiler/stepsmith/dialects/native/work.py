@@ -7,6 +7,7 @@ from typing import Final
 
 from stepsmith.diagnostics import did_you_mean
 from stepsmith.dialects.native.approvals import read_approval
+from stepsmith.dialects.native.limits import read_circuit_breaker, read_rate_limit
 from stepsmith.dialects.native.reading import VARIABLE, Reader, describe
 from stepsmith.dialects.native.verbs import Common, Verb
 from stepsmith.document import Entry, MappingNode, ScalarNode
@@ -27,7 +28,19 @@ def _action(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> S
     if params_node is not None and not (isinstance(params_node, ScalarNode) and params_node.value is None):
         mapping = reader.mapping(params_node, "params")
         params = reader.object_value(mapping) if mapping else params
-    return ActionStep(action=name, action_span=verb.value.span, params=params, **common) if name is not None else None
+    rate, breaker = node.get("rate_limit"), node.get("circuit_breaker")
+    rate_limit = read_rate_limit(reader, rate) if rate is not None else None
+    circuit_breaker = read_circuit_breaker(reader, breaker) if breaker is not None else None
+    if name is None:
+        return None
+    return ActionStep(
+        action=name,
+        action_span=verb.value.span,
+        params=params,
+        rate_limit=rate_limit,
+        circuit_breaker=circuit_breaker,
+        **common,
+    )
 
 
 def _workflow(reader: Reader, node: MappingNode, verb: Entry, common: Common) -> Step | None:
@@ -172,7 +185,7 @@ PLAIN: Final = ("timeout", "heartbeat", "retry", "on_failure", "rollback", "outp
 """Modifiers that mean nothing on a step that calls nothing."""
 
 WORK_VERBS: Final = {
-    "action": Verb(_action, settings=("params",)),
+    "action": Verb(_action, settings=("params", "rate_limit", "circuit_breaker")),
     "aws": Verb(_aws, settings=("params",)),
     "workflow": Verb(_workflow, settings=("params", "wait"), without=("heartbeat",)),
     "set": Verb(_set, without=PLAIN),
