@@ -78,3 +78,67 @@ def test_a_circuit_that_runs_have_opened_stops_others_until_one_is_tried(desk: D
         "trial": ("succeeded", None),
         "after": ("succeeded", None),
     }
+
+
+def placed(on_limit: str) -> str:
+    return f"""
+        name: one
+        input: {{number: {{type: integer}}}}
+        concurrency: {{limit: 1, on_limit: {on_limit}}}
+        steps:
+          - {{id: work, action: note, params: {{text: "begin {{{{ input.number }}}}"}}}}
+          - wait: 5m
+          - {{id: done, action: note, params: {{text: "end {{{{ input.number }}}}"}}}}
+    """
+
+
+MANY = """
+    name: many
+    steps:
+      - id: each
+        for_each:
+          in: "{{ [1, 2, 3] }}"
+          as: number
+          index_as: place
+          concurrency: 3
+          tolerate: 3
+          steps:
+            - wait: "{{ place * 10 + 1 }}"
+            - {id: child, workflow: one, wait: false, params: {number: "{{ number }}"}}
+      - wait: 1d
+"""
+
+
+def children(desk: Desk, on_limit: str) -> tuple[list[str], list[str]]:
+    """How three runs that begin one after the other end, and what they did."""
+    before = len(desk.journal)
+    desk.workflow(placed(on_limit))
+    ran = desk.run(MANY)
+    ids = [ran.step(f"each[{number}].child")["output"]["run_id"] for number in range(3)]
+    runs = [desk.call("show", run_id, "--json").json for run_id in ids]
+    return [(run["error"] or {}).get("type", run["status"]) for run in runs], desk.journal[before:]
+
+
+def test_runs_wait_for_a_place(new_desk: Desk) -> None:
+    ends, did = children(new_desk, "queue")
+    assert ends == ["succeeded"] * 3
+    assert did[:2] == ["begin 1", "end 1"]
+    assert sorted(did[2::2]) == ["begin 2", "begin 3"]
+    assert [begin.removeprefix("begin ") for begin in did[::2]] == [end.removeprefix("end ") for end in did[1::2]]
+
+
+def test_runs_are_skipped_that_find_no_place(new_desk: Desk) -> None:
+    ends, did = children(new_desk, "skip")
+    assert ends == ["succeeded", "RunCancelled", "RunCancelled"]
+    assert did == ["begin 1", "end 1"]
+
+
+def test_runs_fail_that_find_no_place(new_desk: Desk) -> None:
+    assert children(new_desk, "fail") == (["succeeded", "ConcurrencyLimit", "ConcurrencyLimit"], ["begin 1", "end 1"])
+
+
+def test_the_newest_run_takes_the_place_of_the_oldest(new_desk: Desk) -> None:
+    ends, did = children(new_desk, "cancel_oldest")
+    assert ends[0] == "RunCancelled"
+    assert ends.count("succeeded") == 1
+    assert "end 1" not in did

@@ -113,3 +113,34 @@ def test_a_key_that_reads_another_step_of_a_graph_waits_for_it() -> None:
     """
     asl = json.loads(compiled(text).asl or "")
     assert asl["StartAt"] == "a"
+
+
+PLACED = """
+name: w
+concurrency: {limit: 1, on_limit: fail}
+steps:
+  - {wait: 2h}
+  - {id: a, action: ping, retry: 3, timeout: 5m}
+finally:
+  - {id: last, action: ping}
+"""
+
+
+def test_a_run_waits_for_its_place_as_long_as_it_takes() -> None:
+    full = Fail("RunQueued", '1 runs of "w" are under way')
+    made = run(PLACED, outcomes={"a": [full] * 20 + [DONE]})
+    assert made.execution.status is Status.SUCCEEDED
+
+
+def test_a_run_without_a_place_fails_at_once_after_its_finally() -> None:
+    made = run(PLACED.replace("  - {wait: 2h}\n", ""), outcomes={"a": [Fail("ConcurrencyLimit"), DONE]})
+    assert (made.execution.error, seconds(made)) == ("ConcurrencyLimit", 0)
+    assert [name for name, _ in made.calls] == ["a", "last"]
+
+
+def test_a_place_is_kept_for_longer_than_any_step_is_silent_and_no_finally_needs_one() -> None:
+    states = json.loads(compiled(PLACED).asl or "")["States"]
+    control = states["a"]["Arguments"]["Payload"]["run"]["control"]
+    assert control["concurrency"] == {"key": "w", "limit": 1, "on_limit": "fail", "lease": 3600 + 7200}
+    assert "control" not in states["last"]["Arguments"]["Payload"]["run"]
+    assert not any(rule["ErrorEquals"] == ["RunQueued"] for rule in states["last"].get("Retry", ()))

@@ -13,7 +13,7 @@ import pytest
 
 from stepsmith.catalog import ActionCatalog, read_catalog
 from stepsmith.diagnostics import Diagnostics
-from stepsmith.dialects.native.limits import BREAKER_KEYS, RATE_KEYS
+from stepsmith.dialects.native.limits import BREAKER_KEYS, CONCURRENCY_KEYS, RATE_KEYS
 from stepsmith.dialects.native.policies import HANDLER_KEYS, RETRY_KEYS
 from stepsmith.dialects.native.steps import FOR_EACH_KEYS, MODIFIERS, VERBS
 from stepsmith.dialects.native.workflow import WORKFLOW_KEYS
@@ -180,6 +180,7 @@ def test_every_key_of_the_language_is_explained() -> None:
         (FOR_EACH_KEYS, words.FOR_EACH),
         (RATE_KEYS, words.RATE),
         (BREAKER_KEYS, words.BREAKER),
+        (CONCURRENCY_KEYS, words.CONCURRENCY),
     ):
         assert set(keys) - set(told) == set()
     assert set(words.KEYWORDS) <= {*KEYWORDS, "required", "default"}

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from stepsmith.dialects.native.approvals import APPROVAL_KEYS, DEFAULT_TIMEOUT, MOST_APPROVERS, SHORTEST_REMINDER
-from stepsmith.dialects.native.limits import BREAKER_KEYS, LONGEST, MOST_FAILURES, MOST_STARTS, RATE_KEYS
+from stepsmith.dialects.native.limits import (
+    BREAKER_KEYS,
+    CONCURRENCY_KEYS,
+    LONGEST,
+    MOST_FAILURES,
+    MOST_RUNS,
+    MOST_STARTS,
+    RATE_KEYS,
+)
 from stepsmith.dialects.native.policies import HANDLER_KEYS, RETRY_KEYS
 from stepsmith.dialects.native.reading import ROOTS
 from stepsmith.dialects.native.steps import DEFAULT_ROUNDS, FOR_EACH_KEYS, MODIFIERS, VERBS
@@ -31,6 +39,7 @@ PAGE = ROOT / "docs" / "language.md"
         ("retry", RETRY_KEYS),
         ("rate_limit", RATE_KEYS),
         ("circuit_breaker", BREAKER_KEYS),
+        ("concurrency", CONCURRENCY_KEYS),
     ],
 )
 def test_a_table_has_a_row_for_each_key(name: str, known: tuple[str, ...]) -> None:
@@ -74,6 +83,7 @@ def test_numbers_in_the_text() -> None:
         f"{DEFAULT_TIMEOUT // 86_400} days by default",
         f"at most every {SHORTEST_REMINDER // 60} minutes",
         f"may begin in one window: 1 to {MOST_STARTS:,}.",
+        f"may be under way: 1 to {MOST_RUNS:,}.",
         f"failures open the circuit: 1 to {MOST_FAILURES}.",
         f"The window, a duration of at most {LONGEST // 86_400} days.",
         f"a method ({', '.join(METHODS)})",

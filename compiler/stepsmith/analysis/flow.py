@@ -134,6 +134,8 @@ class _Walk:
         self._order = dict.fromkeys(step.id for step in (*walk(workflow.steps), *walk(workflow.finally_steps)))
 
     def analysis(self) -> Analysis:
+        if (concurrency := self._workflow.concurrency) is not None and concurrency.key is not None:
+            self._use(UseKind.KEY, concurrency.key, Point(), None)
         end = self._block(self._workflow.steps, Point())
         if self._workflow.finally_steps:
             end = self._finally(self._workflow.finally_steps, self._workflow.steps, Point(), end)

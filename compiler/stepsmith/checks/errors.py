@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from stepsmith.checks.context import CheckContext
 from stepsmith.diagnostics import did_you_mean, one_of
 from stepsmith.integrations import integration_of
-from stepsmith.model.policies import Handler, RetryPolicy
+from stepsmith.model.policies import Handler, OnLimit, RetryPolicy
 from stepsmith.model.steps import ActionStep, ApprovalStep, AwsStep, ChildStep, FailStep, Step, TryStep
+from stepsmith.model.workflow import Workflow
 from stepsmith.source import Span
 
 SERVICE_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
@@ -31,13 +32,15 @@ UNRETRIABLE = ("States.ALL", "States.QueryEvaluationError")
 """Retrying these would run an action again whose own output reshaping failed."""
 
 
-OF_THE_GATE = ("RunCancelled", "RunPaused", "StillRunning")
+OF_THE_GATE = ("RunCancelled", "RunPaused", "RunQueued", "StillRunning")
 """What stands for no failure of a step: a handler says so when the run is not to go on, and the machine sees to it."""
 
 RATE_LIMITED = "RateLimited"
 """The same on a step with a `rate_limit`; elsewhere an action may call an error of its own so."""
 CIRCUIT_OPEN = "CircuitOpen"
 """What a step with a `circuit_breaker` can fail with besides."""
+CONCURRENCY_LIMIT = "ConcurrencyLimit"
+"""What the steps of a workflow can fail with whose runs fail where they find no place."""
 
 
 def check_error_names(context: CheckContext) -> None:
@@ -49,7 +52,8 @@ def check_error_names(context: CheckContext) -> None:
             case ActionStep():
                 action = context.catalog.get(step.action)
                 if action is not None:
-                    more = (CIRCUIT_OPEN,) if step.circuit_breaker else ()
+                    more: tuple[str, ...] = (CIRCUIT_OPEN,) if step.circuit_breaker else ()
+                    more += (CONCURRENCY_LIMIT,) if fails_at_limit(context.workflow) else ()
                     known = sorted({*action.error_names(), *more})
                     _check_names(context, step, action.name, known, known)
             case AwsStep():
@@ -59,6 +63,10 @@ def check_error_names(context: CheckContext) -> None:
                 _check_names(context, step, "an approval", APPROVAL_ERRORS, APPROVAL_ERRORS)
             case _:
                 pass
+
+
+def fails_at_limit(workflow: Workflow) -> bool:
+    return workflow.concurrency is not None and workflow.concurrency.on_limit is OnLimit.FAIL
 
 
 def _check_names(

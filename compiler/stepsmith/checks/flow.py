@@ -108,6 +108,13 @@ def _events(step: Step) -> int:
 
 
 def _check_express(context: CheckContext) -> None:
+    if (concurrency := context.workflow.concurrency) is not None:
+        context.diagnostics.error(
+            "not-in-express",
+            "an express workflow can't have `concurrency`: nobody is told when its runs end",
+            concurrency.span or context.workflow.name_span,
+            "write type: standard, or limit its steps with rate_limit",
+        )
     if context.workflow.timeout is not None and context.workflow.timeout > EXPRESS_SECONDS:
         context.diagnostics.error(
             "not-in-express",

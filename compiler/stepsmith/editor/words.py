@@ -16,6 +16,7 @@ WORKFLOW: Final[Mapping[str, str]] = {
     "timeout": "How long a run may take.",
     "retry": "How steps are retried that say nothing of it themselves.",
     "on_failure": "What follows a failure that ends the run: fail (default), or rollback: what was done is undone.",
+    "concurrency": "How many runs may be under way at once, and what becomes of one too many.",
     "steps": "What is done, from top to bottom.",
     "output": "The run's output: data in which any text may hold {{ … }}. Left out it is null.",
     "finally": "Steps that run last whatever happened.",
@@ -95,6 +96,11 @@ RATE: Final[Mapping[str, str]] = {
     "limit": "How many steps may begin in a window.",
     "per": "How long a window is.",
     "key": "What the steps have in common that are counted together (default: the action's name).",
+}
+CONCURRENCY: Final[Mapping[str, str]] = {
+    "key": "What the runs have in common that are counted together (default: the workflow's name).",
+    "limit": "How many of them may be under way.",
+    "on_limit": "What becomes of one too many: queue (default), skip, cancel_oldest or fail.",
 }
 BREAKER: Final[Mapping[str, str]] = {
     "threshold": "How many failures open the circuit.",

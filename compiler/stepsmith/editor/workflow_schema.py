@@ -12,7 +12,14 @@ from typing import Final
 
 from stepsmith.catalog import ActionCatalog, ActionSignature
 from stepsmith.dialects.native.approvals import APPROVAL_KEYS
-from stepsmith.dialects.native.limits import BREAKER_KEYS, MOST_FAILURES, MOST_STARTS, RATE_KEYS
+from stepsmith.dialects.native.limits import (
+    BREAKER_KEYS,
+    CONCURRENCY_KEYS,
+    MOST_FAILURES,
+    MOST_RUNS,
+    MOST_STARTS,
+    RATE_KEYS,
+)
 from stepsmith.dialects.native.policies import HANDLER_KEYS, RETRY_KEYS
 from stepsmith.dialects.native.reading import IDENTIFIER, VARIABLE
 from stepsmith.dialects.native.steps import FOR_EACH_KEYS, MODIFIERS, VERBS
@@ -20,7 +27,7 @@ from stepsmith.dialects.native.undoing import NOTHING, UNDO_KEYS, UNDO_VERBS
 from stepsmith.dialects.native.workflow import METHODS, NAME, WORKFLOW_KEYS
 from stepsmith.document import Json
 from stepsmith.editor import words
-from stepsmith.model.policies import Jitter, Then
+from stepsmith.model.policies import Jitter, OnLimit, Then
 from stepsmith.model.steps import OnTimeout, S3Format
 from stepsmith.model.workflow import WorkflowType
 from stepsmith.schema import KEYWORDS, TYPES
@@ -62,6 +69,7 @@ def workflow_schema(catalog: ActionCatalog) -> Schema:
         "steps": {"type": "array", "minItems": 1, "items": _reference("step")},
         "retry": _retry(),
         "retry_rule": _object(_each(RETRY_KEYS, _RETRY, words.RETRY)),
+        "concurrency": _object(_each(CONCURRENCY_KEYS, _CONCURRENCY, words.CONCURRENCY), required=("limit",)),
         "rate_limit": _object(_each(RATE_KEYS, _RATE, words.RATE), required=("limit", "per")),
         "circuit_breaker": _object(
             _each(BREAKER_KEYS, _BREAKER, words.BREAKER), required=("threshold", "window", "cooldown")
@@ -259,6 +267,7 @@ _WORKFLOW: Final[Mapping[str, Schema]] = {
     "timeout": _reference("duration"),
     "retry": _reference("retry"),
     "on_failure": {"type": "string", "enum": ["fail", "rollback"]},
+    "concurrency": _reference("concurrency"),
     "steps": _reference("steps"),
     "finally": _reference("steps"),
 }
@@ -286,6 +295,11 @@ _RATE: Final[Mapping[str, Schema]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MOST_STARTS},
     "per": _reference("duration"),
     "key": {"type": "string", "minLength": 1},
+}
+_CONCURRENCY: Final[Mapping[str, Schema]] = {
+    "key": {"type": "string", "minLength": 1},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_RUNS},
+    "on_limit": {"type": "string", "enum": [word.value for word in OnLimit]},
 }
 _BREAKER: Final[Mapping[str, Schema]] = {
     "threshold": {"type": "integer", "minimum": 1, "maximum": MOST_FAILURES},

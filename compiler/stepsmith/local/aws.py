@@ -180,6 +180,7 @@ class LocalAws:
 
     def _ended(self, execution: Execution) -> None:
         moto_seam.publish_status(execution, ACCOUNT, REGION, self.new_id())
+        self.history.ended_run(execution.name, self.handler_clock.now())
         for then in self._watchers.pop(execution.arn, []):
             then(execution)
 

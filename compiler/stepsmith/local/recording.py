@@ -17,7 +17,8 @@ from stepsmith.local.shared import MemorySharedState
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.values import Json, StoredValue
-from stepsmith_functions.runtime.control import ControlReader
+from stepsmith_functions.runtime.control import Control, ControlReader
+from stepsmith_functions.runtime.places import leave
 from stepsmith_functions.runtime.recording import (
     Begun,
     Earlier,
@@ -60,6 +61,18 @@ class HandlerClock:
         self._skipped += max(seconds, 0)
 
 
+class _Orders:
+    """The orders that runs gave, besides those of people."""
+
+    def __init__(self, orders: Mapping[str, Control], people: ControlReader | None) -> None:
+        self._orders = orders
+        self._people = people
+
+    def controls(self, run_ids: Sequence[str]) -> Sequence[Control]:
+        given = [self._orders[run_id] for run_id in run_ids if run_id in self._orders]
+        return [*given, *(self._people.controls(run_ids) if self._people else ())]
+
+
 class MemoryHistory:
     """The steps of the runs of this process, by run and path."""
 
@@ -74,7 +87,11 @@ class MemoryHistory:
         self._shared = MemorySharedState()
 
     def control(self, settings: Settings) -> ControlReader | None:  # noqa: ARG002
-        return self.controls
+        return _Orders(self._shared.orders, self.controls) if self._shared.orders else self.controls
+
+    def ended_run(self, run_id: str, now: datetime) -> None:
+        """The run is over: another one may have its place."""
+        leave(self._shared, run_id, now, for_good=True)
 
     def shared(self, settings: Settings) -> MemorySharedState:  # noqa: ARG002
         return self._shared

@@ -28,6 +28,8 @@ CANCELLED: Final = "RunCancelled"
 PAUSED: Final = "RunPaused"
 STILL_RUNNING: Final = "StillRunning"
 EFFECT_UNKNOWN: Final = "EffectUnknown"
+QUEUED: Final = "RunQueued"
+CONCURRENCY_LIMIT: Final = "ConcurrencyLimit"
 RATE_LIMITED: Final = "RateLimited"
 CIRCUIT_OPEN: Final = "CircuitOpen"
 CONTROL: Final = (CANCELLED, PAUSED)
@@ -44,6 +46,11 @@ AS_OFTEN_AS_IT_TAKES: Final = 99_999_999
 
 WHILE_PAUSED: Final = Retrier((PAUSED,), interval=300, max_attempts=AS_OFTEN_AS_IT_TAKES, backoff=1.0)
 """A paused run asks again every five minutes."""
+
+WHILE_QUEUED: Final = Retrier(
+    (QUEUED,), interval=10, max_attempts=AS_OFTEN_AS_IT_TAKES, backoff=1.5, max_delay=300, full_jitter=True
+)
+"""A run without a place asks again, at first soon, then every five minutes."""
 
 WHILE_STILL_RUNNING: Final = Retrier((STILL_RUNNING,), interval=5, max_attempts=8, backoff=2.0)
 """Of an action that must not be repeated, while an earlier call may still be at work: in all 1,275 seconds, longer than
@@ -71,10 +78,13 @@ def retriers(
     return tuple(found)
 
 
-def control_retriers(*, pausable: bool, repeatable: bool, rate_limit: RateLimit | None = None) -> tuple[Retrier, ...]:
+def control_retriers(
+    *, pausable: bool, repeatable: bool, queues: bool = False, rate_limit: RateLimit | None = None
+) -> tuple[Retrier, ...]:
     """What stands before the other retriers of a Task that calls an action."""
     return (
         *((WHILE_PAUSED,) if pausable else ()),
+        *((WHILE_QUEUED,) if queues else ()),
         *((while_limited(rate_limit),) if rate_limit is not None else ()),
         *(() if repeatable else (WHILE_STILL_RUNNING,)),
     )

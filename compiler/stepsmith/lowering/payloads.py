@@ -11,13 +11,14 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.lowering.codes import Place
 from stepsmith.lowering.context import Context
 from stepsmith.lowering.params import lower_params
-from stepsmith.model.steps import ActionStep, Step
+from stepsmith.model.steps import ActionStep, Step, WaitStep
 from stepsmith.model.values import Value
 from stepsmith.model.workflow import WorkflowType
 
 RETRY_COUNT = "{% $states.context.State.RetryCount %}"
 VISIT = "{% $states.context.State.EnteredTime & '/' & $string($states.context.Execution.RedriveCount) %}"
 """Names one visit of a state: the same for its retries, another one in a block that is tried again and in a redrive."""
+AN_HOUR = 3600
 
 
 def payload(
@@ -35,7 +36,11 @@ def payload(
     if context.workflow.version is not None:
         run["version"] = jsonata.literal(context.workflow.version)
     if step.id not in context.sheltered:
-        run["control"] = {"pausable": pausable(context), "parents": context.run_parents()}
+        run["control"] = {
+            "pausable": pausable(context),
+            "parents": context.run_parents(),
+            **_concurrency(context),
+        }
     params = lower_params(context, step.params, point, entry)
     return {
         "params": params.values,
@@ -52,6 +57,24 @@ def payload(
             **(more or {}),
         },
     }
+
+
+def _concurrency(context: Context) -> dict[str, Json]:
+    """How many runs may be under way, where the workflow says so, and how long a run keeps its place in silence."""
+    found = context.workflow.concurrency
+    if found is None:
+        return {}
+    key = jsonata.literal(context.workflow.name) if found.key is None else context.write(found.key, Point()).json
+    lease = AN_HOUR + max((_silence(step) for step in context.workflow.every_step()), default=0)
+    return {
+        "concurrency": {"key": key, "limit": found.limit, "on_limit": found.on_limit.value, "lease": lease},
+    }
+
+
+def _silence(step: Step) -> int:
+    """The seconds that a step is written to take at most, where it says so."""
+    waits = step.seconds if isinstance(step, WaitStep) and isinstance(step.seconds, int) else 0
+    return max(waits, step.timeout or 0)
 
 
 def _limits(context: Context, step: ActionStep, point: Point, entry: Place) -> dict[str, Json]:

@@ -28,7 +28,7 @@ from stepsmith.lowering.codes import ENTRY, Place
 from stepsmith.lowering.context import Context, LoweringError, without_output
 from stepsmith.lowering.deadlines import limits, wait_seconds, wait_until
 from stepsmith.lowering.edges import Edge, PendingSet
-from stepsmith.lowering.errors import CIRCUIT_OPEN, control_retriers, retriers
+from stepsmith.lowering.errors import CIRCUIT_OPEN, CONCURRENCY_LIMIT, control_retriers, retriers
 from stepsmith.lowering.failing import Raised, in_time, inside, must_go, raise_error
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.handing import handed_over
@@ -155,11 +155,19 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
         timeout=timeout,
         heartbeat=heartbeat,
         retry=(
-            *control_retriers(pausable=pausable(context), repeatable=signature.repeatable, rate_limit=step.rate_limit),
+            *control_retriers(
+                pausable=pausable(context),
+                repeatable=signature.repeatable,
+                queues=context.workflow.concurrency is not None and step.id not in context.sheltered,
+                rate_limit=step.rate_limit,
+            ),
             *retriers(
                 step.retry or context.workflow.retry,
                 context.catalog,
-                refusals=(CIRCUIT_OPEN,) if step.circuit_breaker else (),
+                refusals=(
+                    *((CIRCUIT_OPEN,) if step.circuit_breaker else ()),
+                    *((CONCURRENCY_LIMIT,) if context.workflow.concurrency is not None else ()),
+                ),
             ),
         ),
         catch=done.catch,

@@ -74,6 +74,25 @@ class RateLimit:
     key: Value | None = None
 
 
+class OnLimit(StrEnum):
+    """What becomes of a run that finds no place."""
+
+    QUEUE = "queue"
+    SKIP = "skip"
+    CANCEL_OLDEST = "cancel_oldest"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """At most `limit` runs with the same `key` (None: the workflow's name) are under way at once."""
+
+    limit: int
+    on_limit: OnLimit
+    key: Value | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
     """After `threshold` failures of steps with the same `key` (None: the action's name) within `window` seconds they

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from stepsmith.document import Json
-from stepsmith.model.policies import RetryPolicy, Then
+from stepsmith.model.policies import Concurrency, RetryPolicy, Then
 from stepsmith.model.steps import Block, RepeatStep, Step, SwitchStep, inner_blocks, is_written, rolls_back, walk
 from stepsmith.model.values import ObjectValue, Value
 from stepsmith.source import Span
@@ -86,6 +86,8 @@ class Workflow:
     retry: RetryPolicy | None = None
     """For every step that has none of its own."""
     on_failure: Then | None = None
+    concurrency: Concurrency | None = None
+    """How many runs may be under way at once."""
     output: Value | None = None
     finally_steps: Block = ()
 

@@ -21,6 +21,7 @@ from stepsmith_functions.runtime.action import LambdaContext
 from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.invocation import Host
 from stepsmith_functions.runtime.notifying import deliver
+from stepsmith_functions.runtime.places import leave
 from stepsmith_functions.runtime.secrets import AwsSecrets
 from stepsmith_functions.runtime.settings import Settings
 
@@ -40,9 +41,20 @@ def handler(event: Mapping[str, Json], context: LambdaContext) -> dict[str, Json
         return {"due": sweep(asker, host.clock.now())}
     approval, notify = read_question(event, host.clock.now())
     with log.keyed(run_id=approval.run_id, step=approval.path):
+        _step_aside(approval.run_id, host, settings, logger)
         asked = asker.ask(approval, notify)
         logger.info("people are asked for an approval", extra={"approvers": list(asked.names)})
     return {"asked": list(asked.names)}
+
+
+def _step_aside(run_id: str, host: Host, settings: Settings, logger: Logger) -> None:
+    """While the run waits for people, another one of its workflow may have its place."""
+    try:
+        shared = host.history.shared(settings)
+        if shared is not None:
+            leave(shared, run_id, host.clock.now(), for_good=False)
+    except Exception:
+        logger.exception("the run's place was not given up")
 
 
 def _asker(host: Host, settings: Settings, logger: Logger, context: LambdaContext) -> Asker:

@@ -14,7 +14,7 @@ Event: TypeAlias = Mapping[str, object]
 
 SCHEDULED: Final = ("TaskScheduled", "LambdaFunctionScheduled", "ActivityScheduled")
 SUCCEEDED: Final = ("TaskSucceeded", "LambdaFunctionSucceeded", "ActivitySucceeded")
-NOT_BEGUN: Final = ("RunPaused", "StillRunning")
+NOT_BEGUN: Final = ("RunPaused", "RunQueued", "StillRunning")
 """What a handler answers that did not let its action begin; the machine asks again."""
 RATE_LIMITED: Final = "RateLimited"
 """The same, of a step with a `rate_limit`; elsewhere it is an error of the action's own."""

@@ -8,6 +8,8 @@ One table, named by the environment's `HISTORY_TABLE`:
 
     starts in a window  RATE#<key>      <seconds>#<its begin>
     a circuit           CIRCUIT#<key>   STATE
+    who holds a place   PLACES#<key>    STATE
+    its key, of a run   RUN#<run id>    PLACE
 
 so that a run is one GetItem and its steps are one Query per page. Runs also carry `run_started`
 (`<start, fixed width>#<run id>`), the range key of three indexes; steps do not, and so stand in none of them:
@@ -149,9 +151,14 @@ def rate_key(key: str, per: int, begin: datetime) -> dict[str, Attribute]:
     return {"pk": {"S": f"RATE#{_short(key)}"}, "sk": {"S": f"{per}#{int(begin.timestamp())}"}}
 
 
-def circuit_key(key: str) -> dict[str, Attribute]:
-    """The key of a circuit."""
-    return {"pk": {"S": f"CIRCUIT#{_short(key)}"}, "sk": {"S": "STATE"}}
+def shared_key(subject: str, key: str) -> dict[str, Attribute]:
+    """The key of a value that runs share: `circuit` or `places`."""
+    return {"pk": {"S": f"{subject.upper()}#{_short(key)}"}, "sk": {"S": "STATE"}}
+
+
+def place_key(run_id: str) -> dict[str, Attribute]:
+    """The key of what tells where a run holds a place."""
+    return {"pk": {"S": f"RUN#{run_id}"}, "sk": {"S": "PLACE"}}
 
 
 def _short(key: str) -> str:

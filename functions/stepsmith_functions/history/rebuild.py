@@ -476,4 +476,4 @@ def _is_held(visit: Visit) -> bool:
     """Whether its handler did not let it begin, and the machine asks again later."""
     if not visit.failed or visit.error is None:
         return False
-    return visit.error.type == "RunPaused" or (visit.error.type == RATE_LIMITED and visit.is_limited)
+    return visit.error.type in ("RunPaused", "RunQueued") or (visit.error.type == RATE_LIMITED and visit.is_limited)

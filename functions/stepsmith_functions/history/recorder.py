@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stepsmith_functions.history.deployment import run_store
-from stepsmith_functions.history.executions import Change, Executions, change_of_event
+from stepsmith_functions.history.deployment import run_store, shared_state
+from stepsmith_functions.history.ending import run_ending
+from stepsmith_functions.history.executions import ROLLBACK_SUFFIX, Change, Executions, change_of_event
 from stepsmith_functions.history.origins import Origins, origins_of_definition, read_origins
 from stepsmith_functions.history.runs import Recorder
 from stepsmith_functions.history.values import from_text
 from stepsmith_functions.history.visits import History
 from stepsmith_functions.runtime import clients
+from stepsmith_functions.runtime.places import leave
 
 _logger = logging.getLogger(__name__)
 
@@ -35,7 +37,17 @@ def handler(event: Mapping[str, object], _context: object = None) -> None:
     if change is None:
         _logger.info("an event that is about no run: %s", event.get("detail-type"))
         return
+    if run_ending(change.status)[0].is_final and not change.name.endswith(ROLLBACK_SUFFIX):
+        _give_up_place(change.run_id)
     _logger.info("run %s of %s: %s", change.run_id, change.workflow, deployed_recorder().record(change).value)
+
+
+def _give_up_place(run_id: str) -> None:
+    """Lets another run have the place of one that is over; what goes wrong is left to the lease's end."""
+    try:
+        leave(shared_state(), run_id, datetime.now(UTC), for_good=True)
+    except Exception:
+        _logger.exception("the place of run %s was not given up", run_id)
 
 
 def deployed_recorder(environment: Mapping[str, str] = os.environ) -> Recorder:

@@ -1,23 +1,29 @@
-"""What runs share, in DynamoDB: how often actions began, and circuits.
+"""What runs share, in DynamoDB: how often actions began, circuits, and which runs hold places.
 
-A start is one conditional write, to an item of its key and window that DynamoDB forgets after it. A circuit is one item
-that is read and, where it changes, replaced under the condition that nobody else has replaced it. Reads are consistent.
+A start is one conditional write, to an item of its key and window that DynamoDB forgets after it. A circuit, and the
+places of a key, are one item each that is read and, where it changes, replaced under the condition that nobody else has
+replaced it. Reads are consistent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from stepsmith_functions.history.items import TTL_ATTRIBUTE, circuit_key, rate_key
+from stepsmith_functions.history.items import TTL_ATTRIBUTE, control_attribute, place_key, rate_key, run_key, shared_key
+from stepsmith_functions.history.records import RunStatus
 from stepsmith_functions.history.retrying import Backoff, ConditionFailedError
 from stepsmith_functions.history.updates import DynamoClient, Update
 from stepsmith_functions.history.values import from_text, to_text
-from stepsmith_functions.runtime.limits import Kept, RateLimit
+from stepsmith_functions.runtime.control import Control
+from stepsmith_functions.runtime.limits import Kept, RateLimit, Subject
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
+
+_UNDER_WAY: Final = (RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.WAITING_APPROVAL)
+"""Of a run that can still be asked to end."""
 
 
 class DynamoSharedState:
@@ -38,9 +44,9 @@ class DynamoSharedState:
         update.require(f"attribute_not_exists({taken}) OR {taken} < {most}")
         return self._wrote(update, rate_key(rate.key, rate.per, begin))
 
-    def read(self, key: str) -> Kept:
+    def read(self, key: str, subject: Subject = Subject.CIRCUIT) -> Kept:
         answer = self._backoff.call(
-            self._client.get_item, TableName=self._table, Key=circuit_key(key), ConsistentRead=True
+            self._client.get_item, TableName=self._table, Key=shared_key(subject, key), ConsistentRead=True
         )
         item = answer.get("Item")
         if not isinstance(item, Mapping):
@@ -48,7 +54,9 @@ class DynamoSharedState:
         state, revision = item.get("state") or {}, item.get("revision") or {}
         return Kept(cast("JsonValue", from_text(str(state.get("S") or "null"))), int(revision.get("N") or 0))
 
-    def replace(self, key: str, kept: Kept, value: JsonValue, until: datetime) -> bool:
+    def replace(
+        self, key: str, kept: Kept, value: JsonValue, until: datetime, subject: Subject = Subject.CIRCUIT
+    ) -> bool:
         update = Update()
         update.set("state", {"S": to_text(value)})
         update.set(TTL_ATTRIBUTE, _expiry(until))
@@ -59,7 +67,30 @@ class DynamoSharedState:
         else:
             update.require(f"attribute_not_exists({revision})")
         update.set("revision", {"N": str(kept.revision + 1)})
-        return self._wrote(update, circuit_key(key))
+        return self._wrote(update, shared_key(subject, key))
+
+    def remember_place(self, run_id: str, key: str, until: datetime) -> None:
+        update = Update()
+        update.set("key", {"S": key})
+        update.set(TTL_ATTRIBUTE, _expiry(until))
+        self._wrote(update, place_key(run_id))
+
+    def place_of(self, run_id: str) -> str | None:
+        answer = self._backoff.call(
+            self._client.get_item, TableName=self._table, Key=place_key(run_id), ConsistentRead=True
+        )
+        item = answer.get("Item")
+        key = item.get("key") if isinstance(item, Mapping) else None
+        return str(key["S"]) if isinstance(key, Mapping) else None
+
+    def cancel(self, run_id: str, control: Control) -> None:
+        update = Update()
+        update.set("control", control_attribute(control))
+        update.set("status", {"S": RunStatus.CANCELLING.value})
+        status = update.name("status")
+        wanted = ", ".join(update.value({"S": each.value}) for each in _UNDER_WAY)
+        update.require(f"{status} IN ({wanted})")
+        self._wrote(update, run_key(run_id))
 
     def _wrote(self, update: Update, key: Mapping[str, Mapping[str, object]]) -> bool:
         try:

@@ -70,6 +70,14 @@ class CircuitOpen(PermanentError):
     """The step's `circuit_breaker` is open: the action failed too often of late."""
 
 
+class RunQueued(ActionError):
+    """The run has no place among those of its workflow yet: the machine asks again. No retry of a workflow sees it."""
+
+
+class ConcurrencyLimit(PermanentError):
+    """As many runs as the workflow's `concurrency` allows are under way."""
+
+
 OF_THE_GATE: tuple[type[ActionError], ...] = (
     RunPaused,
     RunCancelled,
@@ -77,6 +85,8 @@ OF_THE_GATE: tuple[type[ActionError], ...] = (
     EffectUnknown,
     RateLimited,
     CircuitOpen,
+    RunQueued,
+    ConcurrencyLimit,
 )
 """What is raised in place of an action that has not run (`gate`)."""
 

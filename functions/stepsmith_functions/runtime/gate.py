@@ -1,9 +1,9 @@
 """What stands at a step's boundary: a handler asks it once, before its action does anything.
 
 It is a short list of questions (`QUESTIONS`), asked in order. Each lets the step pass, answers in its place with what
-is on record, or raises what the machine is told: `RunCancelled`, `RunPaused`, `CircuitOpen`, `RateLimited`,
-`StillRunning`, `EffectUnknown`. A question whose answer the table does not give is taken as passed: an outage of the
-history fails no action. Whoever calls the action says afterwards how it went (`tell`): a circuit counts failures.
+is on record, or raises one of `errors.OF_THE_GATE`, which the machine is told. A question whose answer the table does
+not give is taken as passed: an outage of the history fails no action. Whoever calls the action says afterwards how it
+went (`tell`): a circuit counts failures.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, assert_never
 
 from pydantic import JsonValue
 
@@ -21,14 +21,17 @@ from stepsmith_functions.runtime.errors import (
     OF_THE_GATE,
     ActionError,
     CircuitOpen,
+    ConcurrencyLimit,
     EffectUnknown,
     InvalidParams,
     RateLimited,
     RunCancelled,
     RunPaused,
+    RunQueued,
     StillRunning,
 )
-from stepsmith_functions.runtime.limits import Circuit, Limits, SharedState
+from stepsmith_functions.runtime.limits import Circuit, Limits, SharedState, Subject
+from stepsmith_functions.runtime.places import Asked, Concurrency, Places, Verdict, asked, change_places, places_of
 from stepsmith_functions.runtime.recording import Begun, Earlier, EarlierStatus
 
 
@@ -47,6 +50,8 @@ class Boundary:
     """The number of the machine's retry."""
     limits: Limits = field(default_factory=Limits)
     """What it shares with other runs."""
+    concurrency: Concurrency | None = None
+    """How many runs may be under way at once."""
     caller: str = ""
     """Names this call among all others."""
     lease: timedelta = timedelta()
@@ -160,6 +165,51 @@ def control_of(step: Boundary, keepers: Keepers) -> Control | None:
         return None
 
 
+def has_the_run_a_place(step: Boundary, keepers: Keepers) -> Answer:
+    """Raises RunQueued, ConcurrencyLimit, and RunCancelled for a run that is skipped or gives way."""
+    rule, run_id = step.concurrency, step.run_id
+    if rule is None or run_id is None:
+        return Passed()
+    try:
+        found = _asked_for_a_place(rule, run_id, keepers)
+    except Exception:
+        keepers.logger().exception("who holds a place could not be read or written")
+        return Passed()
+    full = f'{rule.limit} runs of "{rule.key}" are under way'
+    match found.verdict:
+        case Verdict.IN:
+            return Passed()
+        case Verdict.WAIT:
+            raise RunQueued(full)
+        case Verdict.FAIL:
+            raise ConcurrencyLimit(full)
+        case Verdict.SKIP:
+            raise RunCancelled(f"skipped: {full}")
+        case Verdict.GIVE_WAY:
+            raise RunCancelled(f"a newer run took its place: {full}")
+        case _:
+            assert_never(found.verdict)
+
+
+def _asked_for_a_place(rule: Concurrency, run_id: str, keepers: Keepers) -> Asked:
+    shared, now = keepers.shared(), keepers.now()
+    if shared is None:
+        return Asked(Verdict.IN, {})
+    lease = timedelta(seconds=rule.lease)
+    before = places_of(shared.read(rule.key, Subject.PLACES).value)
+
+    def step(places: Places) -> Asked:
+        return asked(places, rule, run_id, now.timestamp())
+
+    if run_id not in before and step(before).verdict is Verdict.IN:
+        # Before it has the place: who is ended in between must be found.
+        shared.remember_place(run_id, rule.key, now + lease + timedelta(days=366))
+    found = change_places(shared, rule.key, step, now, lease)
+    if found.ends is not None:
+        shared.cancel(found.ends, Control(Order.CANCEL, "concurrency", now, f"run {run_id} takes its place"))
+    return found
+
+
 def is_it_worth_trying(step: Boundary, keepers: Keepers) -> Answer:
     """Raises CircuitOpen. The first who asks after the cooldown is the trial; the others are refused until it ends."""
     breaker = step.limits.breaker
@@ -218,6 +268,7 @@ def was_it_done_before(step: Boundary, keepers: Keepers) -> Answer:
 
 QUESTIONS: Final[tuple[Question, ...]] = (
     does_the_run_go_on,
+    has_the_run_a_place,
     is_it_worth_trying,  # before the rate: who would fail anyway takes nobody's place
     may_one_more_begin,
     was_it_done_before,  # last: it writes that the step begins

@@ -28,7 +28,8 @@ from stepsmith_functions.runtime.errors import (
     InvalidParams,
     InvalidResult,
 )
-from stepsmith_functions.runtime.limits import SharedState, limits_of
+from stepsmith_functions.runtime.limits import SharedState, key_of, limits_of
+from stepsmith_functions.runtime.places import concurrency_of
 from stepsmith_functions.runtime.recording import (
     Begun,
     Earlier,
@@ -203,6 +204,7 @@ class _Call:
     pausable: bool
     parents: tuple[str, ...]
     limits: JsonValue
+    concurrency: JsonValue
 
     def boundary(self, caller: str, lease: timedelta) -> gate.Boundary:
         return gate.Boundary(
@@ -212,6 +214,7 @@ class _Call:
             parents=self.parents,
             attempt=self.attempt,
             limits=limits_of(self.limits),
+            concurrency=concurrency_of(self.concurrency, key_of),
             caller=caller,
             lease=lease,
         )
@@ -344,6 +347,7 @@ def _read(event: JsonValue) -> _Call:
         pausable=control is not None and control.get("pausable") is True,
         parents=tuple(each for each in parents if isinstance(each, str)) if isinstance(parents, list) else (),
         limits=step.get("limits"),
+        concurrency=control.get("concurrency") if control else None,
     )
 
 

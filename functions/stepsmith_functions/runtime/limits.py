@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
+from stepsmith_functions.runtime.control import Control
 from stepsmith_functions.runtime.errors import InvalidParams
 
 if TYPE_CHECKING:
@@ -63,6 +65,13 @@ class Kept:
     revision: int = 0
 
 
+class Subject(StrEnum):
+    """What a value is about that runs share."""
+
+    CIRCUIT = "circuit"
+    PLACES = "places"
+
+
 class SharedState(Protocol):
     """Keeps what runs share. It may raise: the handler logs that and goes on."""
 
@@ -70,12 +79,26 @@ class SharedState(Protocol):
         """Counts one start in the window of `now`, unless it is full; says whether it was counted."""
         ...
 
-    def read(self, key: str) -> Kept:
-        """What is kept of the circuit `key`."""
+    def read(self, key: str, subject: Subject = Subject.CIRCUIT) -> Kept:
+        """What is kept under `key`."""
         ...
 
-    def replace(self, key: str, kept: Kept, value: JsonValue, until: datetime) -> bool:
+    def replace(
+        self, key: str, kept: Kept, value: JsonValue, until: datetime, subject: Subject = Subject.CIRCUIT
+    ) -> bool:
         """Puts `value` in place of `kept`, if that is still there; says whether. It may be forgotten after `until`."""
+        ...
+
+    def remember_place(self, run_id: str, key: str, until: datetime) -> None:
+        """Keeps under which key a run holds a place."""
+        ...
+
+    def place_of(self, run_id: str) -> str | None:
+        """The key under which a run holds a place, or has held one."""
+        ...
+
+    def cancel(self, run_id: str, control: Control) -> None:
+        """Orders the end of a run, unless it is over or has been ordered to end."""
         ...
 
 
@@ -184,11 +207,11 @@ def limits_of(told: JsonValue) -> Limits:
         return Limits()
     rate, breaker = told.get("rate_limit"), told.get("circuit_breaker")
     return Limits(
-        RateLimit(_key(rate, "rate_limit"), _whole(rate, "limit"), _whole(rate, "per"))
+        RateLimit(key_of(rate, "rate_limit"), _whole(rate, "limit"), _whole(rate, "per"))
         if isinstance(rate, Mapping)
         else None,
         CircuitBreaker(
-            _key(breaker, "circuit_breaker"),
+            key_of(breaker, "circuit_breaker"),
             _whole(breaker, "threshold"),
             _whole(breaker, "window"),
             _whole(breaker, "cooldown"),
@@ -198,7 +221,8 @@ def limits_of(told: JsonValue) -> Limits:
     )
 
 
-def _key(told: Mapping[str, JsonValue], owner: str) -> str:
+def key_of(told: Mapping[str, JsonValue], owner: str) -> str:
+    """The key as text. Raises InvalidParams for one that is nothing."""
     key = told.get("key")
     if isinstance(key, str) and key:
         return key

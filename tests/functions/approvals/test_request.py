@@ -20,9 +20,11 @@ from stepsmith_functions.approvals.records import Approval, ApprovalStatus, appr
 from stepsmith_functions.approvals.request import handler
 from stepsmith_functions.history.items import step_key
 from stepsmith_functions.history.records import RunRecord, RunStatus
+from stepsmith_functions.history.shared import DynamoSharedState
 from stepsmith_functions.runtime import clients, log
 from stepsmith_functions.runtime.errors import InvalidParams
 from stepsmith_functions.runtime.notifying import RecipientInvalid
+from stepsmith_functions.runtime.places import Concurrency, OnLimit, Verdict, asked, change_places
 from tests.functions.actions.conftest import LambdaContext
 from tests.functions.approvals.conftest import NOW, Clock
 
@@ -186,3 +188,16 @@ def test_at_a_desk_nobody_is_told(table: str) -> None:
         ask()
     assert len(desk.due()) == 1
     assert mails() == []
+
+
+def test_a_run_that_waits_for_people_lets_another_one_have_its_place(store: DynamoApprovalStore, table: str) -> None:
+    shared, rule = DynamoSharedState(clients.of_process().get("dynamodb"), table), Concurrency("k", 1, OnLimit.FAIL, 60)
+    moment = NOW.timestamp()
+
+    def verdict(run_id: str) -> Verdict:
+        shared.remember_place(run_id, "k", NOW)
+        return change_places(shared, "k", lambda known: asked(known, rule, run_id, moment), NOW, timedelta()).verdict
+
+    assert (verdict("run-1"), verdict("run-2")) == (Verdict.IN, Verdict.FAIL)
+    ask()
+    assert (verdict("run-2"), verdict("run-1")) == (Verdict.IN, Verdict.WAIT)

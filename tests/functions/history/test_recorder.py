@@ -28,11 +28,14 @@ from stepsmith_functions.history.recorder import DeployedOrigins
 from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepError, StepRecord, StepStatus
 from stepsmith_functions.history.retrying import Backoff
 from stepsmith_functions.history.runs import IncompleteError, Recorded, Recorder, settled
+from stepsmith_functions.history.shared import DynamoSharedState
 from stepsmith_functions.history.store import HistoryError, RunStore, all_steps
 from stepsmith_functions.history.values import StoredValue
 from stepsmith_functions.history.visits import History
 from stepsmith_functions.runtime import clients
 from stepsmith_functions.runtime.control import Control, Order
+from stepsmith_functions.runtime.limits import Subject
+from stepsmith_functions.runtime.places import Concurrency, OnLimit, Places, asked, change_places, places_of
 from tests.functions.history.script import START, Script
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:stack_order"
@@ -530,10 +533,20 @@ def test_the_handler(
     clients.reset()
     monkeypatch.setattr(recorder_lambda, "Executions", lambda _: Executions(States(story()), backoff=PATIENCE))
 
+    shared, rule = DynamoSharedState(aws("dynamodb"), table), Concurrency("one", 1, OnLimit.QUEUE, 3600)
+
+    def places() -> Places:
+        return places_of(shared.read("one", Subject.PLACES).value)
+
+    shared.remember_place("run-1", "one", START)
+    change_places(shared, "one", lambda known: asked(known, rule, "run-1", 0.0), START, timedelta())
+
     recorder_lambda.handler(event("RUNNING"), object())
     assert dynamo_store.run("run-1").status is RunStatus.RUNNING
+    assert set(places()) == {"run-1"}
     recorder_lambda.handler(event("SUCCEEDED"), object())
     assert dynamo_store.run("run-1").complete
+    assert places() == {}
     recorder_lambda.handler({"detail-type": "Scheduled Event", "detail": {}}, object())
     recorder_lambda.handler({"detail-type": "Other"}, object())
     assert [run.run_id for run in dynamo_store.runs().items] == ["run-1"]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepsmith.local.shared import MemorySharedState
-from stepsmith_functions.history.items import circuit_key, rate_key
+from stepsmith_functions.history.items import rate_key, shared_key
 from stepsmith_functions.history.retrying import Backoff
 from stepsmith_functions.history.shared import DynamoSharedState
 from stepsmith_functions.runtime import clients, limits
@@ -125,7 +125,8 @@ def test_a_value_is_replaced_only_by_who_knows_it(shared: SharedState) -> None:
 
 
 def test_circuits_and_counts_have_keys_of_their_own() -> None:
-    assert circuit_key("k") != rate_key("k", 1, START)
+    keys = [shared_key("circuit", "k"), shared_key("places", "k"), rate_key("k", 1, START)]
+    assert len({str(key) for key in keys}) == 3
 
 
 def test_who_always_comes_too_late_is_told_so() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepsmith.diagnostics import Diagnostics, did_you_mean, one_of
+from stepsmith.dialects.native.limits import read_concurrency
 from stepsmith.dialects.native.policies import read_retry
 from stepsmith.dialects.native.reading import IDENTIFIER, VARIABLE, Reader, slug
 from stepsmith.dialects.native.steps import read_block
@@ -36,6 +37,7 @@ WORKFLOW_KEYS: Final = (
     "timeout",
     "retry",
     "on_failure",
+    "concurrency",
     "steps",
     "output",
     "finally",
@@ -84,6 +86,7 @@ class NativeDialect:
             timeout=reader.duration(given["timeout"], "timeout") if "timeout" in given else None,
             retry=read_retry(reader, given["retry"]) if "retry" in given else None,
             on_failure=_on_failure(reader, given["on_failure"]) if "on_failure" in given else None,
+            concurrency=read_concurrency(reader, given["concurrency"]) if "concurrency" in given else None,
             steps=read_block(reader, given["steps"], "steps") if "steps" in given else (),
             output=reader.value(given["output"]) if "output" in given else None,
             finally_steps=read_block(reader, given["finally"], "finally") if "finally" in given else (),
