@@ -77,5 +77,5 @@ def _decides(use: Use) -> bool:
             return True
         case UseKind.ITEMS | UseKind.RESHAPE:
             return use.step is not None and not is_call(use.step)
-        case UseKind.PARAMS | UseKind.SECONDS | UseKind.TIME | UseKind.TEXT:
+        case UseKind.PARAMS | UseKind.SECONDS | UseKind.TIME | UseKind.TEXT | UseKind.KEY:
             return False
