@@ -329,7 +329,7 @@ steps:
       - errors: [PermanentError]
         then: continue
       - steps:
-          - {id: note, set: {noted: true}}
+          - {id: note, action: greet, params: {who: you}}
         then: continue
   - id: kind
     switch:
@@ -354,15 +354,16 @@ def test_coverage_tells_what_never_happened(folder: Path, call: Call) -> None:
     assert called.status == 0
     at = "    workflows/covered.yaml:"
     assert called.lines[2:] == [
-        "covered: 6 of 14 exercised",
+        "edges taken  steps  skips  branches  retries  handlers   all",
+        "covered        5/7    0/1       1/2      0/1       0/3  42 %",
         f"{at}5:3: hello was never retried",
-        f"{at}10:9: the handler of hello for PermanentError was never needed",
-        f"{at}12:9: the handler of hello was never needed",
+        f"{at}10:9: the handler of hello never took PermanentError",
+        f"{at}12:9: no handler of hello ever took an error",
         f"{at}13:11: note never ran",
         f"{at}19:11: familiar was never skipped",
         f"{at}20:9: else of kind was never taken",
         f"{at}21:11: formal never ran",
-        f"{at}26:9: the handler of careful for States.Timeout was never needed",
+        f"{at}26:9: the handler of careful never took States.Timeout",
     ]
     write(
         folder,
@@ -374,6 +375,16 @@ def test_coverage_tells_what_never_happened(folder: Path, call: Call) -> None:
         expect: {steps: [{id: hello, status: failed}, {id: familiar, status: skipped}]}
         """,
     )
+    short = call("test", "covered", "--fail-under", "95", "--junit", "covered.xml")
+    assert short.status == 1
+    assert short.lines[4].endswith("  71 %")
+    assert short.lines[-1] == "covered: 71 % of its edges were taken, 95 % are asked"
+    (suite,) = ElementTree.parse("covered.xml").findall("testsuite[@name='coverage']")
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    (failure,) = suite.findall("testcase[@name='covered']/failure")
+    assert failure.get("message") == "10 of 14 edges taken: 71 %, 95 % are asked"
+    assert "workflows/covered.yaml:13:11: note never ran" in (failure.text or "").splitlines()
+    assert call("test", "covered", "--fail-under", "71%").status == 0
     write(
         folder,
         "covered.formal",
@@ -386,9 +397,36 @@ def test_coverage_tells_what_never_happened(folder: Path, call: Call) -> None:
     )
     told = json.loads(call("test", "covered", "--coverage", "--json").out)
     assert told["failed"] == told["invalid"] == 0
-    assert told["coverage"] == [
-        {"workflow": "covered", "file": "workflows/covered.yaml", "exercised": 14, "possible": 14, "gaps": []}
-    ]
+    (covered,) = told["coverage"]
+    assert covered.pop("kinds")["handlers"] == {"taken": 3, "total": 3}
+    assert covered == {
+        "workflow": "covered",
+        "file": "workflows/covered.yaml",
+        "taken": 14,
+        "total": 14,
+        "percent": 100,
+        "gaps": [],
+    }
+    # Without a path, a workflow that no rehearsal is of counts too.
+    every = json.loads(call("test", "--coverage", "--json").out)["coverage"]
+    assert {item["workflow"]: item["percent"] for item in every} == {"covered": 100, "greeting": 0}
+    assert every[1]["gaps"][0] == {
+        "kind": "steps",
+        "edge": "hello-ran",
+        "step": "hello",
+        "line": 6,
+        "column": 3,
+        "what": "hello never ran",
+    }
+    assert call("test", "--fail-under", "1").status == 1
+
+
+@pytest.mark.parametrize("least", ["101", "-1", "all"])
+def test_a_percentage_is_a_whole_number(folder: Path, call: Call, least: str) -> None:
+    write(folder, "greeting.you", PASSING)
+    called = call("test", f"--fail-under={least}")
+    assert called.status == 2
+    assert "write a whole number from 0 to 100" in called.err
 
 
 def test_many_rehearsals_are_quick(folder: Path, call: Call) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepsmith.cli.console import Console, duration, plural
+from stepsmith.cli.covered import coverage_lines
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.project import Project, project_of, shown, workflow_files_in, write_atomically
 
@@ -22,7 +23,7 @@ EXAMPLE: Final = """
     stepsmith test
     stepsmith test critical-threat-response -k kill
     stepsmith test workflows/rehearsals/order.happy-path.yaml --json
-    stepsmith test --coverage --junit rehearsals.xml
+    stepsmith test --coverage --fail-under 100 --junit rehearsals.xml
 """
 FOLDER: Final = "rehearsals"
 _INDENT: Final = "    "
@@ -46,7 +47,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--coverage",
         action="store_true",
-        help="tell what no rehearsal exercised: steps, cases, handlers, retries, undos",
+        help="tell which edges no rehearsal took: steps, branches, loops, retries, handlers, timeouts, undos",
+    )
+    parser.add_argument(
+        "--fail-under",
+        type=_percent,
+        metavar="PERCENT",
+        help="exit 1 when fewer of a workflow's edges were taken; implies --coverage",
     )
     parser.add_argument("--junit", metavar="FILE", help="write the results to this file as JUnit XML, for CI")
     parser.add_argument("--json", action="store_true", help="print the results as JSON and nothing else")
@@ -63,9 +70,12 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
             raise CommandError(f"no rehearsal has {' or '.join(arguments.words)} in its name")
     catalog = load_catalog(project, console)
     verdicts = _rehearse_all(project, files, catalog, console, quiet=arguments.json)
-    covered = coverage_of(verdicts, catalog) if arguments.coverage else None
+    covered, least = None, arguments.fail_under
+    if arguments.coverage or least is not None:
+        whole = not arguments.paths and not arguments.words
+        covered = coverage_of(verdicts, catalog, project if whole else None)
     if arguments.junit:
-        _write_junit(Path(arguments.junit), verdicts)
+        _write_junit(Path(arguments.junit), verdicts, covered or (), least)
     if arguments.json:
         from stepsmith.rehearsals.report import as_json
 
@@ -74,9 +84,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
             told["coverage"] = [item.to_json() for item in covered]
         console.print_json(told)
     elif covered is not None:
-        for line in coverage_lines(covered, console):
+        for line in coverage_lines(covered, console, least):
             console.print(line)
-    return Exit.DONE if all(item.outcome.value == "passed" for item in verdicts) else Exit.PROBLEMS
+    short = least is not None and any(item.all.percent < least for item in covered or ())
+    return Exit.DONE if not short and all(item.outcome.value == "passed" for item in verdicts) else Exit.PROBLEMS
 
 
 def rehearsal_files(arguments: Sequence[str]) -> tuple[Project, list[Path]]:
@@ -137,21 +148,19 @@ def _of_workflow(word: str, project: Project, own: Path) -> list[Path]:
     return files
 
 
-def coverage_of(verdicts: Sequence[Verdict], catalog: ActionCatalog) -> list[Coverage]:
-    """What the rehearsals have exercised of each workflow."""
+def coverage_of(verdicts: Sequence[Verdict], catalog: ActionCatalog, project: Project | None) -> list[Coverage]:
+    """Which edges of each workflow the rehearsals have taken; given the project, of those with no rehearsal too."""
+    from stepsmith.cli.workflows import compile_file
     from stepsmith.rehearsals.coverage import coverage
 
-    return coverage(verdicts, catalog)
-
-
-def coverage_lines(covered: Sequence[Coverage], console: Console) -> Iterator[str]:
-    """A line for each workflow, and one for each thing that never happened in it."""
-    for item in covered:
-        whole = item.exercised == item.possible
-        share = f"{item.exercised} of {item.possible} exercised"
-        yield f"{item.workflow}: {console.style(share, 'green' if whole else 'yellow')}"
-        for gap in item.gaps:
-            yield f"{_INDENT}{console.style(f'{gap.span}:', 'bold')} {gap.what}"
+    here, others = Path.cwd(), []
+    if project is not None:
+        rehearsed = {item.compiled.source.path for item in verdicts if item.compiled and item.compiled.source}
+        for path in project.workflow_files():
+            if shown(path, here) not in rehearsed:
+                compiled = compile_file(path, shown(path, here), catalog, project)
+                others += [compiled.workflow] if compiled.workflow is not None else []
+    return coverage(verdicts, catalog, others)
 
 
 def _rehearse_all(
@@ -258,10 +267,20 @@ def _summary(verdicts: Sequence[Verdict], seconds: float, console: Console) -> s
     return f"{', '.join(parts)} in {duration(seconds)}"
 
 
-def _write_junit(path: Path, verdicts: Sequence[Verdict]) -> None:
+def _write_junit(path: Path, verdicts: Sequence[Verdict], covered: Sequence[Coverage], least: int | None) -> None:
     from stepsmith.rehearsals.report import junit
 
     try:
-        write_atomically(path, junit(verdicts).encode())
+        write_atomically(path, junit(verdicts, covered, least).encode())
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _percent(text: str) -> int:
+    try:
+        value = int(text.removesuffix("%"))
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage: write a whole number from 0 to 100")
+    return value

@@ -20,6 +20,7 @@ from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
 from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome
 from stepsmith.local.approvals.desk import REQUEST_FUNCTION, Desk, Person
+from stepsmith.local.attempts import FailedAttempt, failed_attempts
 from stepsmith.local.aws import LocalAws
 from stepsmith.local.continuing import Continued
 from stepsmith.local.control import LocalControl
@@ -115,6 +116,10 @@ class RunReport:
     """The folder in which the objects of `s3://BUCKET/…` now lie, under their bucket's name."""
     children: Mapping[str, Sequence[StepRecord]] = field(default_factory=dict)
     """The steps of runs that a step waited for, by that step's path."""
+    failures: Sequence[FailedAttempt] = ()
+    """The attempts that failed, those that a later one made good included."""
+    apart: Sequence[StepRecord] = ()
+    """Steps of executions of their own, those of a distributed loop, as far as their handlers told of them."""
 
     @property
     def result(self) -> dict[str, Json]:
@@ -187,8 +192,10 @@ def run_workflow(
         store.keep(run, steps)
         buckets = aws.stack.used_buckets
         objects = aws.stack.kept if buckets else None
-        log = "".join(aws.tasks.logs)
-        return RunReport(run, tuple(steps), execution.failure, log, store.problem, objects, children)
+        log, failures = "".join(aws.tasks.logs), failed_attempts(program, execution)
+        known = {step.path for step in steps}
+        apart = [step for path, step in aws.history.steps(run_id).items() if path not in known]
+        return RunReport(run, tuple(steps), execution.failure, log, store.problem, objects, children, failures, apart)
 
 
 def _control_of(project: Project, options: RunOptions, watcher: _Watcher) -> LocalControl | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -92,10 +93,22 @@ class SamTemplate:
 
 
 def read_template(path: Path) -> SamTemplate:
-    """The template in the file `path`. Raises TemplateError if it is none, OSError if it cannot be read."""
+    """The template in the file `path`. Raises TemplateError if it is none, OSError if it cannot be read.
+
+    The same text is read once a process: each rehearsal asks for it, and reading it takes longer than a whole run.
+    """
     try:
-        root = yaml.load(path.read_text(encoding="utf-8"), Loader=_TemplateLoader)  # noqa: S506 - a safe subclass
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TemplateError(f"{path.name} is no YAML: {error}") from error
+    return _template_of(text, path)
+
+
+@lru_cache(maxsize=4)
+def _template_of(text: str, path: Path) -> SamTemplate:
+    try:
+        root = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 - a safe subclass
+    except yaml.YAMLError as error:
         raise TemplateError(f"{path.name} is no YAML: {error}") from error
     if not isinstance(root, dict):
         raise TemplateError(f"{path.name} is no template: its root is no mapping")

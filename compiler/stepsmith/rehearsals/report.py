@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from stepsmith.diagnostics import Diagnostic
 from stepsmith.document import Json
+from stepsmith.rehearsals.coverage import Coverage
 from stepsmith.rehearsals.model import MISSING, Compared, Difference, Missing, Outcome, Verdict
 
 
@@ -62,8 +63,9 @@ def _diagnostic(item: Diagnostic) -> dict[str, Json]:
     }
 
 
-def junit(verdicts: Sequence[Verdict]) -> str:
-    """A `testsuite` with a `testcase` for each rehearsal; one with mistakes is an `error`."""
+def junit(verdicts: Sequence[Verdict], covered: Sequence[Coverage] = (), least: int | None = None) -> str:
+    """A `testsuite` with a `testcase` for each rehearsal; one with mistakes is an `error`. Where coverage was asked
+    for, another with one for each workflow, which fails below `least` per cent."""
     suite = ElementTree.Element(
         "testsuite",
         name="stepsmith",
@@ -90,8 +92,25 @@ def junit(verdicts: Sequence[Verdict]) -> str:
             _problem(case, "error", lines[0] if lines else "the rehearsal cannot be read", lines)
     root = ElementTree.Element("testsuites")
     root.append(suite)
+    if covered:
+        root.append(_coverage_suite(covered, least))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _coverage_suite(covered: Sequence[Coverage], least: int | None) -> ElementTree.Element:
+    short = [item for item in covered if least is not None and item.all.percent < least]
+    counts = {"tests": len(covered), "failures": len(short), "errors": 0, "skipped": 0}
+    suite = ElementTree.Element("testsuite", {name: str(count) for name, count in counts.items()}, name="coverage")
+    for item in covered:
+        case = ElementTree.SubElement(suite, "testcase", classname="coverage", name=item.workflow, file=item.file)
+        told = f"{item.all.taken} of {item.all.total} edges taken: {item.all.percent} %"
+        lines = [f"{gap.span}: {gap.never}" for gap in item.gaps]
+        if item in short:
+            _problem(case, "failure", f"{told}, {least} % are asked", lines)
+        else:
+            ElementTree.SubElement(case, "system-out").text = _printable("\n".join([told, *lines]))
+    return suite
 
 
 def _problem(case: ElementTree.Element, kind: str, message: str, lines: Iterable[str]) -> None:
