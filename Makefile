@@ -132,6 +132,10 @@ conformance: env ## Run the conformance cases (ARGS="--aws --role-arn … --regi
 soak: env ## Compare random workflows with the reference interpreter (ARGS="--count 20000 --seed 1")
 	@$(PYTHON) -m tests.semantics.soak $(ARGS)
 
+.PHONY: matrix
+matrix: env ## Try every fault at every step of the shipped workflows (ARGS=WORKFLOW, or --write for docs/faults.md)
+	@$(PYTHON) -m tests.semantics.fault_matrix $(ARGS)
+
 .PHONY: clean
 clean: ## Delete what was built and every environment; runs and their history stay
 	@rm -rf .venv node_modules .ci/tools .ci/tmp .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

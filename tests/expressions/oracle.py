@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -360,13 +361,18 @@ def _text_rules() -> Iterator[None]:
         jinja2.runtime.str_join = stock
 
 
+@lru_cache(maxsize=512)
+def _compiled(source: str) -> Any:
+    return _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+
+
 def value_by_jinja(source: str, variables: dict[str, Any]) -> Any:
     """What Jinja2 gives for an expression. Raises OracleError where it raises anything."""
     source = METHODS.sub(r".method_\1(", source)
     with _text_rules(), warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # Python's, of the code that Jinja2 makes
         try:
-            return real(_ENVIRONMENT.compile_expression(source, undefined_to_none=False)(**variables))
+            return real(_compiled(source)(**variables))
         except OracleError:
             raise
         except Exception as error:
