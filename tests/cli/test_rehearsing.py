@@ -443,3 +443,32 @@ def test_the_shipped_rehearsals_pass(call: Call, monkeypatch: pytest.MonkeyPatch
     told = json.loads(call("test", "--json").out)
     assert [item["name"] for item in told["rehearsals"] if item["outcome"] != "passed"] == []
     assert told["passed"] >= 9
+
+
+def test_explore_writes_rehearsals_and_never_over_another(folder: Path, call: Call) -> None:
+    (folder.parent / "covered.yaml").write_text(COVERED)
+    kept = write(folder, "covered.explored-hello-retried", "workflow: covered\nexpect: {status: failed}\n")
+    called = call("test", "covered", "--explore")
+    assert called.status == 1  # of the one that was there
+    assert kept.read_text() == "workflow: covered\nexpect: {status: failed}\n"
+    assert lines_with("explored-hello-retried-2.yaml", called.lines)
+    assert lines_with("until now the handler of careful never took States.Timeout", called.lines)
+    assert called.lines[-1].startswith("covered ")
+    assert called.lines[-1].endswith("  100 %")
+    kept.unlink()
+    again = json.loads(call("test", "covered", "--explore", "--json").out)
+    assert (again["failed"], again["invalid"]) == (0, 0)
+    assert again["explored"] == [
+        {"workflow": "covered", "runs": again["explored"][0]["runs"], "written": [], "unreached": [], "refused": None}
+    ]
+
+
+def test_explore_says_what_it_did_not_reach(folder: Path, call: Call) -> None:
+    (folder.parent / "covered.yaml").write_text(COVERED)
+    told = json.loads(call("test", "covered", "--explore", "--runs", "1", "--json").out)
+    (made,) = told["explored"]
+    assert made["runs"] == 1
+    assert made["unreached"][0]["why"] == "not in the 1 runs that were asked for"
+    assert {"edge", "line", "why"} == set(made["unreached"][0])
+    wrong = call("test", "nothing", "--explore")
+    assert (wrong.status, call("test", "covered", "--explore", "--runs", "0").status) == (2, 2)

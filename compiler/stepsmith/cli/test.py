@@ -16,14 +16,17 @@ from stepsmith.project import Project, project_of, shown, workflow_files_in, wri
 
 if TYPE_CHECKING:
     from stepsmith.catalog import ActionCatalog
+    from stepsmith.cli.explored import Explored
     from stepsmith.rehearsals.coverage import Coverage
     from stepsmith.rehearsals.model import Difference, Verdict
+    from stepsmith.rehearsals.running import Rehearser
 
 EXAMPLE: Final = """
     stepsmith test
     stepsmith test critical-threat-response -k kill
     stepsmith test workflows/rehearsals/order.happy-path.yaml --json
     stepsmith test --coverage --fail-under 100 --junit rehearsals.xml
+    stepsmith test critical-threat-response --explore
 """
 FOLDER: Final = "rehearsals"
 _INDENT: Final = "    "
@@ -55,6 +58,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="exit 1 when fewer of a workflow's edges were taken; implies --coverage",
     )
+    parser.add_argument(
+        "--explore",
+        action="store_true",
+        help="write rehearsals for edges that none took, as NAME.explored-EDGE.yaml; PATH is a workflow",
+    )
+    parser.add_argument(
+        "--runs",
+        type=_runs,
+        default=300,
+        metavar="N",
+        help="how many runs --explore tries of each workflow at most (default: %(default)s)",
+    )
     parser.add_argument("--junit", metavar="FILE", help="write the results to this file as JUnit XML, for CI")
     parser.add_argument("--json", action="store_true", help="print the results as JSON and nothing else")
 
@@ -62,16 +77,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> int:
     from stepsmith.cli.workflows import load_catalog
 
-    project, files = rehearsal_files(arguments.paths)
+    project, files = rehearsal_files(arguments.paths, may_lack=arguments.explore)
+    meant = _workflows_meant(arguments.paths, project) if arguments.explore else []
     if arguments.words:
         words = [word.lower() for word in arguments.words]
         files = [path for path in files if any(word in path.stem.lower() for word in words)]
         if not files:
             raise CommandError(f"no rehearsal has {' or '.join(arguments.words)} in its name")
     catalog = load_catalog(project, console)
-    verdicts = _rehearse_all(project, files, catalog, console, quiet=arguments.json)
+    rehearser = _rehearser(project, catalog)
+    verdicts = _rehearse_all(rehearser, files, console, quiet=arguments.json)
+    explored = _explore_all(rehearser, meant, verdicts, arguments.runs, console, quiet=arguments.json)
+    verdicts += [verdict for made in explored for verdict in made.verdicts]
     covered, least = None, arguments.fail_under
-    if arguments.coverage or least is not None:
+    if arguments.coverage or arguments.explore or least is not None:
         whole = not arguments.paths and not arguments.words
         covered = coverage_of(verdicts, catalog, project if whole else None)
     if arguments.junit:
@@ -82,6 +101,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         told = as_json(verdicts)
         if covered is not None:
             told["coverage"] = [item.to_json() for item in covered]
+        if arguments.explore:
+            told["explored"] = [made.to_json() for made in explored]
         console.print_json(told)
     elif covered is not None:
         for line in coverage_lines(covered, console, least):
@@ -90,15 +111,16 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     return Exit.DONE if not short and all(item.outcome.value == "passed" for item in verdicts) else Exit.PROBLEMS
 
 
-def rehearsal_files(arguments: Sequence[str]) -> tuple[Project, list[Path]]:
-    """The rehearsals that the arguments mean, and their project. Raises CommandError where there is none."""
+def rehearsal_files(arguments: Sequence[str], *, may_lack: bool = False) -> tuple[Project, list[Path]]:
+    """The rehearsals that the arguments mean, and their project. Raises CommandError where there is none, unless they
+    `may_lack`."""
     here = Path.cwd()
     first = Path(arguments[0]) if arguments else None
     project = project_of(first if first is not None and first.exists() else None, here)
     own = project.workflows_folder / FOLDER
     if not arguments:
         files = list(workflow_files_in(own))
-        if not files:
+        if not files and not may_lack:
             raise CommandError(
                 f"there is no rehearsal in {shown(own, here)}",
                 help=f"write one as {shown(own / 'WORKFLOW.CASE.yaml', here)}",
@@ -106,11 +128,11 @@ def rehearsal_files(arguments: Sequence[str]) -> tuple[Project, list[Path]]:
         return project, files
     found: dict[Path, None] = {}
     for argument in arguments:
-        found |= dict.fromkeys(_meant(argument, project, own))
+        found |= dict.fromkeys(_meant(argument, project, own, may_lack=may_lack))
     return project, list(found)
 
 
-def _meant(argument: str, project: Project, own: Path) -> list[Path]:
+def _meant(argument: str, project: Project, own: Path, *, may_lack: bool) -> list[Path]:
     """The rehearsals in a folder, one rehearsal, or those of a workflow."""
     path = Path(argument)
     if path.is_dir():
@@ -121,10 +143,10 @@ def _meant(argument: str, project: Project, own: Path) -> list[Path]:
         return files
     if path.is_file() and path.resolve() not in [file.resolve() for file in project.workflow_files()]:
         return [path]
-    return _of_workflow(path.stem if path.is_file() else argument, project, own)
+    return _of_workflow(path.stem if path.is_file() else argument, project, own, may_lack=may_lack)
 
 
-def _of_workflow(word: str, project: Project, own: Path) -> list[Path]:
+def _of_workflow(word: str, project: Project, own: Path, *, may_lack: bool) -> list[Path]:
     from stepsmith.project import UnreadablePathError
     from stepsmith.rehearsals.running import rehearses
 
@@ -142,7 +164,7 @@ def _of_workflow(word: str, project: Project, own: Path) -> list[Path]:
             return False
 
     files = [path for path in workflow_files_in(own) if is_meant(path)]
-    if not files:
+    if not files and not may_lack:
         example = shown(own / f"{word}.happy-path.yaml", Path.cwd())
         raise CommandError(f"{word} has no rehearsal", help=f"write one as {example}")
     return files
@@ -163,17 +185,63 @@ def coverage_of(verdicts: Sequence[Verdict], catalog: ActionCatalog, project: Pr
     return coverage(verdicts, catalog, others)
 
 
-def _rehearse_all(
-    project: Project, files: Sequence[Path], catalog: ActionCatalog, console: Console, *, quiet: bool
-) -> list[Verdict]:
+def _workflows_meant(arguments: Sequence[str], project: Project) -> list[Path]:
+    """The files of the workflows to explore: those named, else all. Raises CommandError for what is none."""
+    from stepsmith.project import UnreadablePathError
+
+    if not arguments:
+        return list(project.workflow_files())
+    files = {file.resolve(): file for file in project.workflow_files()}
+    found = []
+    for argument in arguments:
+        path = files.get(Path(argument).resolve())
+        try:
+            found.append(path or project.find_workflow(argument))
+        except UnreadablePathError as error:
+            raise CommandError(f"{argument} is no workflow: nothing else can be explored", help=error.help) from error
+    return found
+
+
+def _explore_all(
+    rehearser: Rehearser,
+    paths: Sequence[Path],
+    verdicts: Sequence[Verdict],
+    most: int,
+    console: Console,
+    *,
+    quiet: bool,
+) -> list[Explored]:
+    from stepsmith.cli.explored import explore_workflow, explored_lines
+
+    found = []
+    for path in paths:
+        compiled = rehearser.compile_(path)
+        if compiled.workflow is None or compiled.asl is None:
+            raise CommandError(f"{shown(path, Path.cwd())} has problems", help="stepsmith check shows them")
+        own = [verdict for verdict in verdicts if verdict.workflow == compiled.workflow.name]
+        folder = rehearser.project.workflows_folder / FOLDER
+        made = explore_workflow(compiled, own, rehearser, folder, most, console)
+        found.append(made)
+        if not quiet:
+            for line in explored_lines(made, console):
+                console.print(line)
+            console.out.flush()
+    return found
+
+
+def _rehearser(project: Project, catalog: ActionCatalog) -> Rehearser:
     from stepsmith.cli.workflows import compile_file
-    from stepsmith.local.sam import TemplateError
     from stepsmith.rehearsals.running import Rehearser
 
-    began = time.perf_counter()
     here = Path.cwd()
-    rehearser = Rehearser(project, catalog, lambda path: compile_file(path, shown(path, here), catalog, project))
-    width = max(len(path.stem) for path in files)
+    return Rehearser(project, catalog, lambda path: compile_file(path, shown(path, here), catalog, project))
+
+
+def _rehearse_all(rehearser: Rehearser, files: Sequence[Path], console: Console, *, quiet: bool) -> list[Verdict]:
+    from stepsmith.local.sam import TemplateError
+
+    began = time.perf_counter()
+    width = max((len(path.stem) for path in files), default=0)
     verdicts = []
     for number, path in enumerate(files, 1):
         try:
@@ -188,7 +256,7 @@ def _rehearse_all(
             for line in verdict_lines(verdict, width, console):
                 console.print(line)
             console.out.flush()
-    if not quiet:
+    if not quiet and files:
         console.print(_summary(verdicts, time.perf_counter() - began, console))
     return verdicts
 
@@ -283,4 +351,11 @@ def _percent(text: str) -> int:
         value = -1
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is no percentage: write a whole number from 0 to 100")
+    return value
+
+
+def _runs(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs: write a whole number from 1 on")
     return value

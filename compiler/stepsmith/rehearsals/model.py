@@ -102,3 +102,4 @@ class Verdict:
     """The texts that diagnostics point into, by path."""
     report: RunReport | None = field(default=None, repr=False)
     compiled: Compilation | None = field(default=None, repr=False)
+    rehearsal: Rehearsal | None = field(default=None, repr=False)

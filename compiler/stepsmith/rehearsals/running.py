@@ -73,10 +73,11 @@ class Rehearser:
         rehearsal = read_rehearsal(document, verdict.name, compiled.workflow, self.catalog, diagnostics)
         if rehearsal is None:
             return replace(verdict, diagnostics=tuple(diagnostics))
-        report = self._run(rehearsal, compiled)
+        report = self.run(rehearsal, compiled)
         differences = tuple(compare(rehearsal.expect, detailed(report)))
         outcome = Outcome.FAILED if differences else Outcome.PASSED
-        return replace(verdict, outcome=outcome, differences=differences, report=report, compiled=compiled)
+        found = replace(verdict, outcome=outcome, differences=differences, report=report)
+        return replace(found, compiled=compiled, rehearsal=rehearsal)
 
     def _workflow(self, entry: Entry, diagnostics: Diagnostics) -> Compilation | None:
         assert isinstance(entry.value, ScalarNode)
@@ -90,7 +91,8 @@ class Rehearser:
             self._compiled[name] = self.compile_(path)
         return self._compiled[name]
 
-    def _run(self, rehearsal: Rehearsal, compiled: Compilation) -> RunReport:
+    def run(self, rehearsal: Rehearsal, compiled: Compilation) -> RunReport:
+        """Runs what a rehearsal describes. Raises as `rehearse` does."""
         workflow = compiled.workflow
         assert workflow is not None
         assert compiled.asl is not None
