@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import botocore.session  # type: ignore[import-untyped]
+
 from stepsmith.cli.workflows import SERVICES, compile_file, program_of
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.loading import load_document, read_source
@@ -31,7 +33,7 @@ from stepsmith.rehearsals.model import Rehearsal
 from stepsmith.rehearsals.reading import read_rehearsal
 from stepsmith_functions.history.records import RunStatus
 from tests.semantics.faults.bench import Bench, Fault, Kind, Observed, faults_of
-from tests.semantics.faults.rules import problems
+from tests.semantics.faults.rules import is_in_doubt, problems, repeated
 from tests.support.process import process_as_before
 
 ROOT: Final = Path(__file__).parents[2]
@@ -46,6 +48,7 @@ MARKS: Final = {
 LEGEND: Final = (
     "S the run succeeded, F it failed, T it was timed out, R it was rolled back, X its rollback failed; "
     "12F: twelve faults, each with that end; ! at least one came to what it should not; "
+    "* an effect was repeated, where the history that would have told was away; "
     "after a /, the end where it is another without the history"
 )
 COLUMNS: Final = tuple((kind, lasting) for kind in Kind for lasting in (True, False))
@@ -60,12 +63,14 @@ class Cell:
     """With a history that works."""
     blind: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
+    doubled: int = 0
+    """Runs in which an action that must not be repeated was, since the table that would have told was away."""
 
     def __str__(self) -> str:
         text = _counted(self.ends)
         if self.ends != self.blind:
             text += f"/{_counted(self.blind)}"
-        return f"{text}{'!' if self.wrong else ''}" or "-"
+        return f"{text}{'!' if self.wrong else ''}{'*' if self.doubled else ''}" or "-"
 
 
 @dataclass
@@ -77,6 +82,7 @@ class Matrix:
     """The id of each step, and what it runs."""
     cells: dict[tuple[str, Kind, bool], Cell] = field(default_factory=dict)
     faults: int = 0
+    doubled: int = 0
     wrong: list[str] = field(default_factory=list)
     """In a sentence each."""
 
@@ -103,7 +109,7 @@ def matrix(name: str, project: Project | None = None) -> Matrix:
     found = Matrix(
         name, tuple((step.id, step.action if isinstance(step, ActionStep) else step.call) for step in acting)
     )
-    faults = faults_of(workflow, catalog, lambda step: contract_of_call(step, SERVICES).errors or ())
+    faults = faults_of(workflow, catalog, _errors_of)
     with process_as_before(), tempfile.TemporaryDirectory() as folder:
         program = program_of(compiled, catalog, project)
         with Bench(workflow, program, project, catalog, Path(folder)) as bench:
@@ -117,8 +123,20 @@ def matrix(name: str, project: Project | None = None) -> Matrix:
                 assert isinstance(base.input, dict)
                 given: dict[str, Any] = dict(base.input)
                 wrong = list(problems(workflow, catalog, given, fault, seen, plain[twin]))
-                _note(found, fault, seen, wrong, base)
+                doubled = is_in_doubt(fault) and any(repeated(workflow, catalog, seen))
+                _note(found, fault, seen, wrong, base, doubled=doubled)
     return found
+
+
+def _errors_of(step: AwsStep) -> tuple[str, ...]:
+    """What the operation declares, and what stands for all else: the contract of a mock has all of the service's."""
+    boto = next(name for name, package in SERVICES.services().items() if package == step.service)
+    service = botocore.session.get_session().get_service_model(boto)
+    operation = step.operation[:1].upper() + step.operation[1:]
+    shapes = {shape.name.removesuffix("Exception") for shape in service.operation_model(operation).error_shapes}
+    known = contract_of_call(step, SERVICES).errors or ()
+    names = {name: name.partition(".")[2].removesuffix("Exception") for name in known}
+    return tuple(name for name in known if names[name] in {*shapes, name.partition(".")[0], "SdkClient"})
 
 
 def rehearsals(project: Project, compiled: Compilation, catalog: Any) -> list[Rehearsal]:
@@ -155,10 +173,12 @@ def _bases(bench: Bench, given: Sequence[Rehearsal], steps: Iterable[str]) -> di
     return found
 
 
-def _note(found: Matrix, fault: Fault, seen: Observed, wrong: list[str], base: Rehearsal) -> None:
+def _note(found: Matrix, fault: Fault, seen: Observed, wrong: list[str], base: Rehearsal, *, doubled: bool) -> None:
     cell = found.cells.setdefault((fault.step, fault.kind, fault.lasting), Cell())
     (cell.ends if fault.history else cell.blind)[MARKS.get(seen.status, "?")] += 1
     found.faults += 1
+    cell.doubled += doubled
+    found.doubled += doubled
     if wrong:
         cell.wrong += 1
         found.wrong.append(f"{found.workflow}, {fault} (in {base.name}): {'; '.join(wrong)}")
@@ -188,7 +208,9 @@ def text_of(found: Sequence[Matrix]) -> Iterator[str]:
 
 def total(found: Sequence[Matrix]) -> str:
     faults, wrong = sum(each.faults for each in found), sum(len(each.wrong) for each in found)
-    return f"{faults:,} faults, {wrong} wrong"
+    doubled = sum(each.doubled for each in found)
+    told = f"; in {doubled} an effect was repeated that only the history could have prevented" if doubled else ""
+    return f"{faults:,} faults, {wrong} wrong{told}"
 
 
 def page_of(found: Sequence[Matrix]) -> str:

@@ -58,6 +58,10 @@ STARTED = datetime(2025, 1, 1, tzinfo=UTC)
 """When every run starts."""
 ASKS_AGAIN = 5 * SECOND
 """How often a rollback looks whether what Step Functions has given up is over."""
+WHILE_STILL_RUNNING = RetryRule(8, 5, on=("StillRunning",))
+"""An earlier call of an action that must not be repeated may still be at work (docs/running.md, "One effect")."""
+NEVER_AGAIN = ("EffectUnknown", "RunCancelled")
+"""What no retry repeats (there)."""
 
 
 Script = Callable[[str, str, int], Answer]
@@ -398,13 +402,13 @@ class Interpreter:
 
     def _attempts(self, attempt: Callable[[], Process], policy: RetryPolicy | None, *, transient: bool) -> Process:
         """Makes attempts as the retry rules say: the first rule that matches an error is the one that counts."""
-        rules = [*([TRANSIENT] if transient else []), *(policy.rules if policy else ())]
+        rules = [WHILE_STILL_RUNNING, *([TRANSIENT] if transient else []), *(policy.rules if policy else ())]
         used = [0] * len(rules)
         while True:
             try:
                 return (yield from attempt())
             except Raised as raised:
-                if raised.refused:
+                if raised.refused or raised.type in NEVER_AGAIN:
                     raise
                 found = next((at for at, rule in enumerate(rules) if self._covers(rule.on, raised.type)), None)
                 if found is None or used[found] >= rules[found].max_retries:

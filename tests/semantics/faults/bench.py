@@ -41,11 +41,17 @@ from stepsmith_functions.history.records import RunError, RunStatus, StepRecord
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.contract import Params
-from stepsmith_functions.runtime.errors import ActionError
-from stepsmith_functions.runtime.recording import StepEnd, StepStart
+from stepsmith_functions.runtime.control import ControlReader
+from stepsmith_functions.runtime.errors import OF_THE_GATE, ActionError
+from stepsmith_functions.runtime.recording import Begun, Earlier, StepEnd, StepStart
+from stepsmith_functions.runtime.settings import Settings
 
 LATE: Final = 1
 """Seconds past its limit at which a task that is too slow is done after all."""
+
+
+_OF_THE_GATE: Final = tuple(error.__name__ for error in OF_THE_GATE)
+"""What no action raises: the runtime does, in place of an action that a crash or a timeout leaves in doubt."""
 
 
 class Kind(Enum):
@@ -91,15 +97,17 @@ class Called:
     error: str | None
     message: str
     result: Any
+    acted: bool = True
+    """Whether the action was begun at all: the runtime may answer in its place."""
 
     @property
     def effective(self) -> bool:
         """Whether it took effect, heard or not."""
-        return self.error is None
+        return self.acted and self.error is None
 
     @property
     def heard(self) -> bool:
-        """Whether it took effect while its step was waiting."""
+        """Whether its step came to hear of success."""
         return self.error is None and (self.limit is None or self.took < self.limit)
 
 
@@ -132,9 +140,13 @@ class _Book(MemoryHistory):
         if self.failing:
             raise HistoryError("the table cannot be reached")
 
-    def started(self, step: StepStart) -> None:
+    def control(self, settings: Settings) -> ControlReader | None:
         self._check()
-        super().started(step)
+        return super().control(settings)
+
+    def started(self, step: StepStart) -> Begun | Earlier:
+        self._check()
+        return super().started(step)
 
     def ended(self, step: StepEnd) -> None:
         self._check()
@@ -181,6 +193,7 @@ class Bench:
         self._ending: float | None = None
         self._handlers = {action.name: self._scripted(action) for action in catalog}
         self._answered: Mock = Mock()
+        self._acted = False
 
     def __enter__(self) -> Bench:
         logging.disable(logging.CRITICAL)  # of each fault the handlers log a traceback
@@ -216,7 +229,7 @@ class Bench:
         if action is None:
             return None
         payload = arguments["Payload"]
-        self._ending, self._aws.handler_clock.slept = None, 0.0
+        self._ending, self._aws.handler_clock.slept, self._acted = None, 0.0, False
         at = self._since()
         self._answered = self._next(payload["step"]["id"], action.name)
         result, fault = self._invoked(action.name, payload)
@@ -227,7 +240,7 @@ class Bench:
         self._calls.append(
             Called(
                 step["id"], step["path"], int(step["attempt"]), at, took, call.timeout_seconds,
-                fault.type if fault else None, fault.message if fault else "", result,
+                fault.type if fault else None, fault.message if fault else "", result, self._acted,
             )
         )  # fmt: skip
         if fault is not None:
@@ -285,7 +298,7 @@ class Bench:
         model = get_type_hints(action.function)["return"]
 
         def body(params: Any, context: ActionContext) -> Any:
-            mock = self._answered
+            mock, self._acted = self._answered, True
             if mock.error in ("Sandbox.Timedout", "Runtime.ExitError"):
                 self._ending = float(self._limits[signature.function_id]) if mock.error == "Sandbox.Timedout" else 0.0
                 raise _Ended(mock.error)
@@ -326,7 +339,7 @@ def faults_of(
         if isinstance(step, ActionStep):
             action = catalog.get(step.action)
             assert action is not None
-            kinds = [(Kind.ERROR, error.name) for error in action.errors]
+            kinds = [(Kind.ERROR, error.name) for error in action.errors if error.name not in _OF_THE_GATE]
             kinds.append((Kind.TIMEOUT, "States.Timeout" if step.timeout is not None else "Sandbox.Timedout"))
             kinds.append((Kind.CRASH, "Runtime.ExitError"))
         elif isinstance(step, AwsStep):

@@ -14,7 +14,7 @@ from stepsmith.model.policies import Then
 from stepsmith.model.steps import UNDO, ActionStep, AwsStep, Block, ChildStep, Step, TryStep, owner_of, walk
 from stepsmith.model.workflow import Workflow
 from stepsmith_functions.history.records import RunStatus
-from tests.semantics.faults.bench import Called, Fault, Observed, answers_of
+from tests.semantics.faults.bench import Called, Fault, Kind, Observed, answers_of
 from tests.semantics.reference import SECOND, Answer, Interpreter
 from tests.semantics.schedule import Ambiguous
 
@@ -31,7 +31,8 @@ def problems(
     if not seen.status.is_final:
         yield f"the run did not end: {seen.status}"
         return
-    yield from _not_repeated(workflow, catalog, seen)
+    if not is_in_doubt(fault):
+        yield from repeated(workflow, catalog, seen)
     yield from _undone(workflow, seen)
     yield from _finally_ran(workflow, seen)
     if seen.status is RunStatus.SUCCEEDED:
@@ -44,7 +45,7 @@ def problems(
     if workflow.on_failure is Then.ROLLBACK and seen.status is RunStatus.FAILED and not _by_finally(workflow, seen):
         yield "it failed and was not rolled back"
     if not fault.history:
-        yield from _as_with_history(seen, plain)
+        yield from _as_with_history(fault, seen, plain)
     if interpretable(workflow):
         yield from _as_the_reference(workflow, catalog, given, seen)
 
@@ -62,7 +63,13 @@ def _own_errors(workflow: Workflow) -> set[str | None]:
     return raised | {"States.Timeout", "ToleranceExceeded", "RepeatExhausted"}
 
 
-def _not_repeated(workflow: Workflow, catalog: ActionCatalog, seen: Observed) -> Iterator[str]:
+def is_in_doubt(fault: Fault) -> bool:
+    """Whether nobody could know that the action took effect: it was given up, and the table that would tell is away.
+    Then one effect is only as good as Step Functions' own delivery (docs/running.md, "One effect")."""
+    return fault.kind is Kind.TIMEOUT and not fault.history
+
+
+def repeated(workflow: Workflow, catalog: ActionCatalog, seen: Observed) -> Iterator[str]:
     """An action that is not declared repeatable takes effect once a path."""
     steps = {step.id: step for step in workflow.every_step()}
     effects = Counter((call.step, call.path) for call in seen.calls if call.effective)
@@ -139,13 +146,15 @@ def _surely_called(step: Step) -> bool:
     return isinstance(step, ActionStep | AwsStep) and step.condition is None
 
 
-def _as_with_history(seen: Observed, plain: Observed) -> Iterator[str]:
+def _as_with_history(fault: Fault, seen: Observed, plain: Observed) -> Iterator[str]:
     """Without the table a run comes to the same, or says that it does not know what took effect."""
     if seen.error is not None and NOT_KNOWN in seen.error.message:
         if seen.status is not RunStatus.ROLLBACK_FAILED:
             yield f"it is not known what took effect, and the run ended {seen.status}"
         return
     told, expected = (_ending(run) for run in (seen, plain))
+    if is_in_doubt(fault) or fault.kind is Kind.CRASH:
+        return  # the runtime cannot tell that an action which must not be repeated may have taken effect
     if told != expected:
         yield f"without the history it ended {told}, with it {expected}"
     calls, wanted = (Counter((call.path, call.attempt) for call in run.calls) for run in (seen, plain))
