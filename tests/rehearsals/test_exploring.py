@@ -140,3 +140,25 @@ def test_what_is_not_reached_is_said(tmp_path: Path, most: int, why: str) -> Non
     assert told["way-case-1"].startswith(why)
     assert told["tell-retried"] == "tell never ran"
     assert found.runs <= most
+
+
+ASKED = """\
+name: asked
+steps:
+  - id: ask
+    approval: {message: Shall it be deleted?, timeout: 1h}
+    on_failure:
+      - errors: [ApprovalRejected]
+        then: continue
+"""
+
+
+def test_people_are_mocked_too(tmp_path: Path) -> None:
+    found, wrong = explored(ASKED, tmp_path)
+    assert (found.unreached, wrong) == ((), [])
+    assert {edge.name for find in found.finds for edge in find.edges} == {
+        "ask-ran",
+        "ask-rejected",
+        "ask-timed-out",
+        "ask-caught-ApprovalRejected",
+    }

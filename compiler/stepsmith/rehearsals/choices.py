@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from jinja2 import nodes
 
@@ -20,15 +20,27 @@ from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
 from stepsmith.expressions.tree import Template
 from stepsmith.integrations import integration_of
+from stepsmith.local.approvals.mocking import Decision
 from stepsmith.local.contracts import Contract, contract_of_action, contract_of_call
 from stepsmith.local.mocks import Mock
-from stepsmith.model.steps import ActionStep, AwsStep, ForEachStep, RepeatStep, S3Items, Step, SwitchStep, WaitStep
+from stepsmith.model.steps import (
+    ActionStep,
+    ApprovalStep,
+    AwsStep,
+    ForEachStep,
+    RepeatStep,
+    S3Items,
+    Step,
+    SwitchStep,
+    WaitStep,
+)
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, templates
 from stepsmith.model.workflow import InputProperty, Workflow
 from stepsmith.rehearsals.samples import NoSampleError, sample, sample_of_type
 from stepsmith.schema import Schema, as_schema, resolve, violations
 from stepsmith.services import ServiceCatalog
 
+Task: TypeAlias = ActionStep | AwsStep | ApprovalStep
 LATE: Final = 1
 """Seconds past a limit at which a mock answers that shall be too late."""
 _MOST: Final = 12
@@ -45,7 +57,10 @@ class Scenario:
     @property
     def key(self) -> str:
         """Equal for equal scenarios."""
-        mocks = {name: [(m.value, m.error, m.after) for m in mock] for name, mock in self.mocks.items()}
+        mocks = {
+            name: [(m.value, m.error, m.after, m.decision and m.decision.approves) for m in mock]
+            for name, mock in self.mocks.items()
+        }
         return json.dumps([dict(self.input), mocks], sort_keys=True)
 
     def with_input(self, name: str, value: Json) -> Scenario:
@@ -67,9 +82,9 @@ class Choices:
     services: ServiceCatalog
 
     @cached_property
-    def tasks(self) -> dict[str, ActionStep | AwsStep]:
+    def tasks(self) -> dict[str, Task]:
         """The steps that can be mocked, undos included."""
-        return {step.id: step for step in self.workflow.every_step() if isinstance(step, ActionStep | AwsStep)}
+        return {step.id: step for step in self.workflow.every_step() if isinstance(step, Task)}
 
     @cached_property
     def base(self) -> Scenario:
@@ -79,7 +94,7 @@ class Choices:
             for item in self.workflow.input or ()
             if item.required and not item.has_default
         }
-        return Scenario(given, {name: (Mock(value=self._result(step)),) for name, step in self.tasks.items()})
+        return Scenario(given, {name: (self._good(step),) for name, step in self.tasks.items()})
 
     def varied(self, scenario: Scenario, ran: frozenset[str]) -> Iterator[tuple[str, Scenario]]:
         """Each scenario that differs in one choice, with what it is about: `input.NAME` or the id of a step that
@@ -135,6 +150,9 @@ class Choices:
                 seen.add(text)
                 yield value
 
+    def _good(self, step: Task) -> Mock:
+        return Mock(decision=Decision(True)) if isinstance(step, ApprovalStep) else Mock(value=self._result(step))
+
     def _result(self, step: ActionStep | AwsStep) -> Json:
         if isinstance(step, AwsStep):
             return sample_of_type(integration_of(step, self.services).result_type, self._named, step.id)
@@ -144,8 +162,13 @@ class Choices:
 
     # -- answers of tasks -------------------------------------------------------------------------------
 
-    def _answers(self, step: ActionStep | AwsStep, present: tuple[Mock, ...]) -> Iterator[tuple[Mock, ...]]:
-        """Every other answer: too late, once and always; each error that matters, once and always; other results."""
+    def _answers(self, step: Task, present: tuple[Mock, ...]) -> Iterator[tuple[Mock, ...]]:
+        """Every other answer: too late, once and always; each error that matters, once and always; other results. Of
+        people: no, and nothing in time."""
+        if isinstance(step, ApprovalStep):
+            for decides in (False, None, True):
+                yield (Mock(decision=Decision(decides)),)
+            return
         good = next((mock for mock in present if mock.error is None), Mock(value=self._result(step)))
         good = replace(good, after=0)
         if step.timeout is not None:

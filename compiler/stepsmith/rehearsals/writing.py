@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import yaml
 
@@ -10,6 +11,8 @@ from stepsmith.document import Json
 from stepsmith.local.mocks import Mock
 from stepsmith.local.runner import RunReport
 from stepsmith.rehearsals.exploring import Find, called
+
+_DECIDED: Final = {True: "approve", False: "reject", None: "timeout"}
 
 
 def rehearsal_text(find: Find, workflow: str) -> str:
@@ -64,6 +67,8 @@ def _list(value: Json) -> list[Json]:
 
 
 def _mock(mock: Mock) -> dict[str, Json]:
+    if mock.decision is not None:
+        return {_DECIDED[mock.decision.approves]: True}
     told: dict[str, Json] = {"return": mock.value} if mock.error is None else {"raise": mock.error}
     if mock.error is not None and mock.message:
         told["message"] = mock.message

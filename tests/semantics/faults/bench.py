@@ -21,16 +21,17 @@ from pydantic import ConfigDict
 
 from stepsmith.catalog import ActionCatalog, ActionSignature
 from stepsmith.engine import Execution, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded
+from stepsmith.local.approvals.mocking import Decision
 from stepsmith.local.aws import LocalAws
 from stepsmith.local.handlers import Fault as LambdaFault
 from stepsmith.local.machines import create_machines, functions_of
-from stepsmith.local.mocks import Mock, Mocks
+from stepsmith.local.mocks import Mock, Mocks, mocked_outcome
 from stepsmith.local.program import Program
 from stepsmith.local.recording import MemoryHistory
 from stepsmith.local.sam import read_template
 from stepsmith.local.services import compact
 from stepsmith.local.tasks import invocation_result
-from stepsmith.model.steps import ActionStep, AwsStep
+from stepsmith.model.steps import ActionStep, ApprovalStep, AwsStep
 from stepsmith.model.workflow import Workflow
 from stepsmith.project import Project
 from stepsmith.rehearsals.model import Rehearsal
@@ -220,6 +221,10 @@ class Bench:
 
     def answer(self, call: TaskCall) -> TaskOutcome | None:
         """The outcome of a step's task; None for what is none, the ledger's."""
+        states: Any = self._program.origins["states"]
+        step = states.get(call.state, {}).get("step")
+        if isinstance(self._steps.get(step), ApprovalStep):
+            return mocked_outcome(self._mocks.next(step) or Mock(decision=Decision(True)), call)
         arguments: Any = call.arguments
         name = arguments.get("FunctionName") if isinstance(arguments, Mapping) else None
         if not isinstance(name, str):
@@ -236,10 +241,10 @@ class Bench:
         took = self._aws.handler_clock.slept
         if self._ending is not None:
             took = self._ending
-        step = payload["step"]
+        told = payload["step"]
         self._calls.append(
             Called(
-                step["id"], step["path"], int(step["attempt"]), at, took, call.timeout_seconds,
+                told["id"], told["path"], int(told["attempt"]), at, took, call.timeout_seconds,
                 fault.type if fault else None, fault.message if fault else "", result, self._acted,
             )
         )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any, Final
 from stepsmith.catalog import ActionCatalog
 from stepsmith.model.policies import Then
 from stepsmith.model.steps import UNDO, ActionStep, AwsStep, Block, ChildStep, Step, TryStep, owner_of, walk
+from stepsmith.model.values import templates
 from stepsmith.model.workflow import Workflow
 from stepsmith_functions.history.records import RunStatus
 from tests.semantics.faults.bench import Called, Fault, Kind, Observed, answers_of
@@ -46,7 +47,7 @@ def problems(
         yield "it failed and was not rolled back"
     if not fault.history:
         yield from _as_with_history(fault, seen, plain)
-    if interpretable(workflow):
+    if interpretable(workflow) and (fault.history or not workflow.rolls_back):
         yield from _as_the_reference(workflow, catalog, given, seen)
 
 
@@ -172,7 +173,13 @@ def _ending(run: Observed) -> tuple[str, str | None]:
 def interpretable(workflow: Workflow) -> bool:
     """Whether the reference knows all of the workflow."""
     every = list(workflow.every_step())
-    return not workflow.rolls_back and not any(isinstance(step, AwsStep | ChildStep) for step in every)
+    return not any(isinstance(step, AwsStep | ChildStep) or _reads_env(step) for step in every)
+
+
+def _reads_env(step: Step) -> bool:
+    """Whether it reads what only a deployment has."""
+    params = step.params if isinstance(step, ActionStep) else None
+    return any(reference.root == "env" for template in templates(params) for reference in template.references)
 
 
 def _as_the_reference(
