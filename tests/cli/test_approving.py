@@ -250,7 +250,7 @@ def test_rehearsals_decide_and_count_what_they_never_did(asking: Project, call: 
     assert "may_i never ran into its timeout" in called.out
     rehearse("no", "{reject: {by: bob, comment: later}}", "{status: failed, error: {type: ApprovalRejected}}")
     rehearse("silence", "{timeout: true}", "{status: failed, error: {type: States.Timeout}, elapsed_s: 3600}")
-    called = call("test", "--coverage")
+    called = call("test", "asking", "--coverage")
     assert called.status == 0
     assert "never" not in called.out
 
