@@ -248,7 +248,7 @@ def _late_failure(
 
     origin = Origin(Role.HELPER, step.span if step is not None else context.workflow.span, step.id if step else None)
     kept: dict[str, Json] = {}
-    if step is not None:
+    if step is not None and Facet.ERROR in context.analysis.read.get(step.id, ()):
         first: dict[str, Json] = {
             member: jsonata.field(jsonata.path(f"${outcome}", member)) for member in ("type", "message", "step")
         }
