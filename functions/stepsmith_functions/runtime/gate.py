@@ -201,7 +201,8 @@ def _asked_for_a_place(rule: Concurrency, run_id: str, keepers: Keepers) -> Aske
     def step(places: Places) -> Asked:
         return asked(places, rule, run_id, now.timestamp())
 
-    if run_id not in before and step(before).verdict is Verdict.IN:
+    mine = before.get(run_id)
+    if (mine is None or mine.until <= now.timestamp()) and step(before).verdict is Verdict.IN:
         # Before it has the place: who is ended in between must be found.
         shared.remember_place(run_id, rule.key, now + lease + timedelta(days=366))
     found = change_places(shared, rule.key, step, now, lease)

@@ -215,3 +215,14 @@ def test_never_more_runs_than_the_limit_and_no_place_is_refused_for_nothing(
             until.pop(run, None)
         assert runs.holders() == {each for each, moment in until.items() if moment > runs.now}
         assert len(runs.holders()) <= limit
+
+
+def test_a_run_that_waited_for_the_oldest_to_end_gives_its_place_back(shared: SharedState) -> None:
+    runs = Runs(shared, OnLimit.CANCEL_OLDEST)
+    assert runs.asks("first") == "in"
+    runs.later(1)
+    assert runs.asks("second").startswith("RunQueued")
+    runs.ends("first")
+    assert runs.asks("second") == "in"
+    runs.ends("second")
+    assert runs.holders() == set()
