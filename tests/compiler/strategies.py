@@ -632,6 +632,7 @@ REFUSALS = {
     "unknown-name",
     "unknown-property",
     "type-mismatch",
+    "no-order",
     "wrong-param",
     "condition-type",
     "outer-variable",

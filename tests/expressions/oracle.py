@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
 import jinja2.runtime
-from jinja2 import Environment, StrictUndefined, Undefined
+from jinja2 import Environment, StrictUndefined, Undefined, nodes
 from jinja2.filters import FILTERS as STOCK_FILTERS
 from jinja2.tests import TESTS as STOCK_TESTS
 
@@ -330,10 +331,27 @@ class DataEnvironment(Environment):
         except (KeyError, IndexError, TypeError):
             return self.undefined(obj=obj, name=argument)
 
+    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+        """`<` and its kin refuse booleans, as Python does not."""
+        for compare in source.find_all(nodes.Compare):
+            operands = [compare, *compare.ops]
+            for left, right in pairwise(operands):
+                if isinstance(right, nodes.Operand) and right.op in ("lt", "lteq", "gt", "gteq"):
+                    for side in (left, right):
+                        side.expr = nodes.Filter(side.expr, "orderable", [], [], None, None, lineno=compare.lineno)
+        return super()._generate(source, *args, **kwargs)
+
+
+def _orderable(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise OracleError("a boolean has no order")
+    return value
+
 
 def _environment() -> DataEnvironment:
     environment = DataEnvironment(undefined=Missing, optimized=False)
     environment.filters |= FILTERS
+    environment.filters["orderable"] = _orderable
     environment.filters["to_json"] = FILTERS["tojson"]
     environment.filters["count"] = FILTERS["length"]
     environment.filters |= {

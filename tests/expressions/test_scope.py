@@ -268,3 +268,30 @@ def test_a_comparison_that_never_holds_warns(source: str, help_text: str | None)
     if help_text:
         assert help_text in found.diagnostics[0].help
         assert found.diagnostics[0].severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("source", "warned"),
+    [
+        ("alert.known | default(0) > 1", True),
+        ("1 <= alert.known | default(0) < 5", True),
+        ("alert.either >= 2", True),
+        ("alert.perhaps < 2", False),
+        ("alert.any > 2", False),
+        ("alert.count | default(0) > 1", False),
+        ("alert.known | default(0) == 1", False),
+    ],
+)
+def test_an_order_of_what_may_have_none_warns(source: str, warned: bool) -> None:
+    schema: Json = {
+        "properties": {
+            "known": {"type": "boolean"},
+            "either": {"type": ["integer", "array"]},
+            "perhaps": {"type": ["integer", "null"]},
+            "count": {"type": "integer"},
+            "any": {},
+        },
+        "required": ["either", "perhaps", "any"],
+    }
+    found = compiled("{{ " + source + " }}", Scope({"alert": Binding(from_schema(schema), "$alert")}))
+    assert found.slugs == (["no-order"] if warned else [])

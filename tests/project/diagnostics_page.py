@@ -175,6 +175,7 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "wrong-type": "The expression yields another type than its place needs.",
         "data-as-text": "A list, object, boolean or null becomes text here, as JSON.",
         "never-equal": "Values of these types are never equal.",
+        "no-order": "A value is compared by size that may be of a type which has no order.",
         "text-as-number": "In another dialect, a text is compared with a number.",
         "if-without-else": "Without an `else` the value would be missing where the condition is false.",
         "ambiguous-power": "Jinja2 and Python group powers differently.",

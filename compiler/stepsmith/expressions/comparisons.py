@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,13 +16,13 @@ from stepsmith.expressions.bare_words import as_bare_words
 from stepsmith.expressions.calls import Use, row_of_filter, row_of_test
 from stepsmith.expressions.names import binding_of
 from stepsmith.expressions.tree import chain_of
-from stepsmith.expressions.types import TextType, describe, kinds
+from stepsmith.expressions.types import KINDS, TextType, describe, kinds
 from stepsmith.expressions.values import Value
 
 if TYPE_CHECKING:
     from stepsmith.expressions.translator import Translator
 
-_SYMBOLS = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
+_ORDERS = {"lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
 
 
 def compare(translator: Translator, node: nodes.Compare) -> Value:
@@ -46,6 +47,7 @@ def compare(translator: Translator, node: nodes.Compare) -> Value:
         _comparison(translator, operand.op, left, right, node)
         for operand, (left, right) in zip(node.ops, pairwise(found), strict=True)
     ]
+    _warn_of_no_order(translator, found, node)
     code = j.block(bindings, j.chain("and", [result.code for result in results]))
     return v.boolean(code, *results)
 
@@ -61,7 +63,8 @@ def _comparison(translator: Translator, op: str, left: Value, right: Value, node
         case "notin":
             return v.inverted(v.contained(left, right))
         case _:
-            return v.ordered(_SYMBOLS[op], *_as_numbers(translator, left, right, node))
+            left, right = _as_numbers(translator, left, right, node)
+            return v.ordered(_ORDERS[op], left, right)
 
 
 def _warn_of_no_match(translator: Translator, left: Value, right: Value, node: nodes.Compare, *, within: bool) -> None:
@@ -83,6 +86,18 @@ def _warn_of_no_match(translator: Translator, left: Value, right: Value, node: n
     else:
         return
     translator.warn("never-equal", f"{describe(left.type)} is never {describe(other)}", node, help_text)
+
+
+def _warn_of_no_order(translator: Translator, operands: Sequence[Value], node: nodes.Compare) -> None:
+    """A declared value that may also be of a kind without an order, as behind `default`. One that may be null is
+    passed over: a condition before it often says that it is not."""
+    for operand, (left, right) in zip(node.ops, pairwise(operands), strict=True):
+        for side in (left, right) if operand.op in _ORDERS else ():
+            if not side.kinds >= KINDS and side.may("boolean", "array", "object"):
+                sign = _ORDERS[operand.op]
+                message = f"this is {describe(side.type)}; `{sign}` fails for anything but numbers and texts"
+                translator.warn("no-order", message, node, "compare a number with a number, a text with a text")
+                return
 
 
 def _as_numbers(translator: Translator, left: Value, right: Value, node: nodes.Compare) -> tuple[Value, Value]:
