@@ -638,6 +638,7 @@ REFUSALS = {
     "outer-variable",
     "unknown-input",
     "wrong-type",
+    "maybe-wrong-type",
 }
 ILL_MADE = {"unreachable-step", "stop-not-here", "needs-cycle"}
 """Mistakes that the generator makes now and then, since it does not follow the flow."""

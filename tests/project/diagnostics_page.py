@@ -173,6 +173,7 @@ SUBJECTS: Final[Mapping[str, Mapping[str, str]]] = {
         "filter-argument": "A filter, test or function is given other arguments than it takes.",
         "type-mismatch": "The operator or filter cannot be applied to a value of this type.",
         "wrong-type": "The expression yields another type than its place needs.",
+        "maybe-wrong-type": "The expression may yield another type than its place needs; the run fails then.",
         "data-as-text": "A list, object, boolean or null becomes text here, as JSON.",
         "never-equal": "Values of these types are never equal.",
         "no-order": "A value is compared by size that may be of a type which has no order.",

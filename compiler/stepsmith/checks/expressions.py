@@ -5,9 +5,10 @@ from __future__ import annotations
 from stepsmith.analysis.facts import UseKind, use_templates
 from stepsmith.checks.context import CheckContext
 from stepsmith.expressions.translate import translate_condition
-from stepsmith.expressions.types import describe, kinds
+from stepsmith.expressions.types import KINDS, Type, describe, kinds
 from stepsmith.model.secrets import holds_secret, without_secrets
 from stepsmith.model.values import templates
+from stepsmith.source import Span
 
 _WANTED = {
     UseKind.ITEMS: (("array",), "what a loop runs over", "a list"),
@@ -30,10 +31,17 @@ def check_expressions(context: CheckContext) -> None:
                 continue
             translation = context.translated(use, rest)
             wanted = _WANTED.get(use.kind)
-            if translation is not None and wanted is not None and not kinds(translation.type) & set(wanted[0]):
-                context.diagnostics.error(
-                    "wrong-type",
-                    f"{wanted[1]} must be {wanted[2]}, the expression yields {describe(translation.type)}",
-                    template.span,
-                    f"read something that is {wanted[2]}",
-                )
+            if translation is not None and wanted is not None:
+                _check_type(context, translation.type, wanted, template.span)
+
+
+def _check_type(context: CheckContext, found: Type, wanted: tuple[tuple[str, ...], str, str], span: Span) -> None:
+    """A declared value that may also be null is passed over: a condition before it often says that it is not."""
+    names, what, article = wanted
+    others = kinds(found) - set(names)
+    if others == kinds(found):
+        message = f"{what} must be {article}, the expression yields {describe(found)}"
+        context.diagnostics.error("wrong-type", message, span, f"read something that is {article}")
+    elif others - {"null"} and others | set(names) != KINDS:
+        message = f"{what} must be {article}, the expression yields {describe(found)}; anything else fails the run"
+        context.diagnostics.warning("maybe-wrong-type", message, span, f"read something that is always {article}")
