@@ -51,15 +51,11 @@ class FullJitter(random.Random):
 
 def compare(program: Program) -> Difference | None:
     """The first difference, None where all agree. Raises Ambiguous where the language leaves the order open."""
-    assert program.compilation.workflow is not None
     assert program.compilation.asl is not None
     problems = validate(program.compilation.asl)
     if problems:
         return Difference("AWS would refuse the definition", None, [str(problem) for problem in problems])
-    try:
-        expected = Interpreter(program.compilation.workflow, CATALOG, program.given, program.script).run()
-    except OracleError as error:
-        expected = Outcome("failed", error="an expression that the checks accepted", message=str(error))
+    expected = by_reference(program)
     execution, calls = on_engine(program)
     ending, error = run_ending(execution.status.value, execution.error, execution.cause)
     status = ending.value
@@ -85,6 +81,15 @@ def compare(program: Program) -> Difference | None:
     return None if elapsed == expected.elapsed else Difference("elapsed time", expected.elapsed, elapsed)
 
 
+def by_reference(program: Program) -> Outcome:
+    """What the language says of the program. Raises Ambiguous where it leaves the order open."""
+    assert program.compilation.workflow is not None
+    try:
+        return Interpreter(program.compilation.workflow, CATALOG, program.given, program.script).run()
+    except OracleError as error:
+        return Outcome("failed", error="an expression that the checks accepted", message=str(error))
+
+
 def on_engine(program: Program) -> tuple[Execution, list[Call]]:
     calls: list[Call] = []
     told = Told()
@@ -96,18 +101,16 @@ def on_engine(program: Program) -> tuple[Execution, list[Call]]:
             return told.ledger(call)
         step = payload["step"]
         now = engine.clock.now() - execution.started
-        calls.append(Call(round(now.total_seconds() * SECOND), step["path"], step["attempt"], dict(payload["params"])))
+        calls.append(call_of(payload, round(now.total_seconds() * SECOND)))
         given = program.script(step["id"], step["path"], step["attempt"])
         if "token" in payload:
-            for setting in ("quorum", "timeout", "remind"):
-                calls[-1].params.pop(setting, None)
             engine.call_later(given.after / SECOND, lambda: _decide(engine, payload["token"], given), passive=True)
             return TaskWaiting({"StatusCode": 200, "Payload": None})
         outcome: TaskOutcome
         if given.error is None:
             outcome = TaskSucceeded({"StatusCode": 200, "Payload": given.result}, given.after / SECOND)
         else:
-            outcome = TaskFailed(given.error, _cause(given.message, given.error), given.after / SECOND)
+            outcome = TaskFailed(given.error, cause_of(given.message, given.error), given.after / SECOND)
         told.step(call, outcome)
         return outcome
 
@@ -115,6 +118,15 @@ def on_engine(program: Program) -> tuple[Execution, list[Call]]:
     execution = engine.start(program.compilation.asl or "", program.given, name="run-1")
     engine.run(execution)
     return execution, calls
+
+
+def call_of(payload: Any, at: int) -> Call:
+    """The attempt that a handler is called with; of an approval without what the reference has no words for."""
+    step, params = payload["step"], dict(payload["params"])
+    if "token" in payload:
+        for setting in ("quorum", "timeout", "remind"):
+            params.pop(setting, None)
+    return Call(at, step["path"], step["attempt"], params)
 
 
 def _decide(engine: Engine, token: str, given: Answer) -> None:
@@ -126,7 +138,7 @@ def _decide(engine: Engine, token: str, given: Answer) -> None:
             engine.fail_task(token, given.error, given.message)
 
 
-def _cause(message: str, error: str) -> str:
+def cause_of(message: str, error: str) -> str:
     quoted = message.replace('"', '\\"')
     return f'{{"errorMessage": "{quoted}", "errorType": "{error}", "stackTrace": []}}'
 
