@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import assert_never
 
+from stepsmith.analysis.endings import (
+    always_yields,
+    anywhere,
+    cannot_fail,
+    last,
+    last_fact,
+    may_be_skipped,
+    with_variables_of,
+)
 from stepsmith.analysis.facts import (
     HERE,
     Analysis,
-    Availability,
     LoopName,
     Point,
     StepFact,
@@ -20,6 +28,7 @@ from stepsmith.analysis.facts import (
     never,
 )
 from stepsmith.analysis.reads import reads_of
+from stepsmith.analysis.results import DECISION, S3_ITEMS, STARTED, WRITTEN
 from stepsmith.analysis.scopes import NoCodes, build_scope, input_type
 from stepsmith.catalog import ActionCatalog
 from stepsmith.diagnostics import Diagnostics
@@ -28,12 +37,9 @@ from stepsmith.expressions.syntax import Template
 from stepsmith.expressions.translate import translate
 from stepsmith.expressions.types import (
     ANY,
-    BOOLEAN,
     INTEGER,
     NULL,
-    TEXT,
     ListType,
-    NumberType,
     ObjectType,
     Property,
     Type,
@@ -55,7 +61,6 @@ from stepsmith.model.steps import (
     GraphStep,
     ParallelStep,
     RepeatStep,
-    S3Format,
     S3Items,
     SetStep,
     Step,
@@ -63,34 +68,11 @@ from stepsmith.model.steps import (
     SwitchStep,
     TryStep,
     WaitStep,
-    handlers_of,
-    inner_blocks,
     walk,
 )
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value
 from stepsmith.model.workflow import Workflow
 from stepsmith.services import ServiceCatalog
-
-_S3_ITEMS: Final[Mapping[S3Format, Type]] = {
-    S3Format.JSON: ANY,
-    S3Format.JSONL: ANY,
-    S3Format.CSV: ObjectType({}, closed=False, rest=TEXT),
-    S3Format.OBJECTS: ObjectType(
-        {name: Property(TEXT) for name in ("Key", "Etag", "StorageClass")}
-        | {"Size": Property(INTEGER), "LastModified": Property(NumberType())},
-        closed=False,
-    ),
-}
-WRITTEN: Final = ObjectType({"map_run": Property(TEXT), "bucket": Property(TEXT), "key": Property(TEXT)}, closed=True)
-"""The output of a distributed loop that writes its results to S3: where their manifest lies."""
-
-DECISION: Final = ObjectType(
-    {"approved": Property(BOOLEAN), "by": Property(TEXT), "comment": Property(TEXT), "at": Property(TEXT)}, closed=True
-)
-"""The result of an approval."""
-
-STARTED: Final = ObjectType({"run_id": Property(TEXT)}, closed=True)
-"""The result of a step that starts a workflow and does not wait for it."""
 
 
 def analyse(
@@ -182,11 +164,11 @@ class _Walk:
             return self._verb(step, point)
         self._uses.append(Use(UseKind.CONDITION, None, step.condition, point, step))
         ran = self._verb(step, point.knowing(step.condition, True))
-        skipped = point.with_step(step.id, StepFact(never(_skipped(step)), HERE, _cannot_fail(step)))
+        skipped = point.with_step(step.id, StepFact(never(may_be_skipped(step)), HERE, cannot_fail(step)))
         merged = ran.merge(skipped)
         fact = merged.steps[step.id]
         if fact.output.presence is not Presence.NEVER:
-            fact = replace(fact, output=maybe(fact.output.reason or _skipped(step)))
+            fact = replace(fact, output=maybe(fact.output.reason or may_be_skipped(step)))
         return replace(merged.with_step(step.id, fact), proven=point.proven)
 
     def _verb(self, step: Step, point: Point) -> Point:
@@ -255,7 +237,7 @@ class _Walk:
             self._uses.append(
                 Use(UseKind.PARAMS, step.rollback.params, None, given, step.rollback, self._outputs[step.id])
             )
-        after = point.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+        after = point.with_step(step.id, StepFact(HERE, HERE, cannot_fail(step)))
         return replace(self._handled(step, step.on_failure or (), after, point), proven=point.proven)
 
     def _handled(self, step: Step, handlers: tuple[Handler, ...], after: Point, at_failure: Point) -> Point:
@@ -277,7 +259,7 @@ class _Walk:
                 self._outer_sets.append((step, item.key))
             changed[item.key] = VariableFact(self._type(item.value, point, {}), HERE)
         known = replace(point.forgetting("vars", changed), variables=point.variables.having(changed))
-        return known.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+        return known.with_step(step.id, StepFact(HERE, HERE, cannot_fail(step)))
 
     def _switch(self, step: SwitchStep, point: Point) -> Point:
         ends: list[Point] = []
@@ -292,14 +274,14 @@ class _Walk:
             ends.append(replace(self._block(case.steps, inside), proven=point.proven))
             types.append(self._last_type(case.steps))
         self._lasts[step.id] = [
-            last for case, end in zip(step.cases, ends, strict=False) for last in _last(case.steps, end)
+            found for case, end in zip(step.cases, ends, strict=False) for found in last(case.steps, end)
         ]
-        last_output = HERE if _always_yields(step, ends) else maybe(f"no case of '{step.id}' may have put out anything")
+        last_output = HERE if always_yields(step, ends) else maybe(f"no case of '{step.id}' may have put out anything")
         if not step.cases or step.cases[-1].condition is not None:
             ends.append(replace(before, proven=point.proven))
         self._outputs[step.id] = union(*types)
         merged = ends[0].merge(*ends[1:])
-        return merged.with_step(step.id, StepFact(last_output, HERE, _cannot_fail(step)))
+        return merged.with_step(step.id, StepFact(last_output, HERE, cannot_fail(step)))
 
     def _wait(self, step: WaitStep, point: Point) -> Point:
         if isinstance(step.seconds, Template):
@@ -311,7 +293,7 @@ class _Walk:
     def _done(self, step: Step, point: Point, output: Type) -> Point:
         """What is known after a step that cannot fail by itself."""
         self._outputs[step.id] = self._results[step.id] = output
-        return point.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+        return point.with_step(step.id, StepFact(HERE, HERE, cannot_fail(step)))
 
     def _repeat(self, step: RepeatStep, point: Point) -> Point:
         # Variables that a round sets are there in the next one: a first look finds them, the second keeps what it sees.
@@ -323,7 +305,7 @@ class _Walk:
             first = self._block(step.steps, again)
             self._looking = False
             del self._uses[kept_uses:], self._unreachable[kept_unreachable:]
-            again = replace(point.merge(_with_variables_of(point, first)), proven=frozenset())
+            again = replace(point.merge(with_variables_of(point, first)), proven=frozenset())
         if step.go_on is not None:
             self._asked(step.go_on, again, step)
             self._ends[step.id] = again
@@ -332,17 +314,17 @@ class _Walk:
         if step.until is not None:
             self._asked(step.until, end, step)
             self._ends[step.id] = end
-        after = _with_variables_of(point, end)
-        self._lasts[step.id] = _last(step.steps, end)
+        after = with_variables_of(point, end)
+        self._lasts[step.id] = last(step.steps, end)
         output = self._last_type(step.steps)
-        fact = _last_fact(step.steps, end)
+        fact = last_fact(step.steps, end)
         if step.go_on is not None:
             after = after.merge(point)
             fact = maybe(f"the steps of '{step.id}' may not have run once")
             self._lasts[step.id] = [(name, Presence.MAYBE) for name, _ in self._lasts[step.id]]
         self._outputs[step.id] = self._results[step.id] = output
         after = replace(after, proven=frozenset(), dead=False)
-        return after.with_step(step.id, StepFact(fact, HERE, _cannot_fail(step)))
+        return after.with_step(step.id, StepFact(fact, HERE, cannot_fail(step)))
 
     def _parallel(self, step: ParallelStep, point: Point) -> Point:
         after = point
@@ -362,7 +344,7 @@ class _Walk:
     def _for_each(self, step: ForEachStep, point: Point) -> Point:
         if isinstance(step.items, S3Items):
             self._use(UseKind.TEXT, step.items.uri, point, step)
-            each = _S3_ITEMS[step.items.format]
+            each = S3_ITEMS[step.items.format]
         else:
             self._use(UseKind.ITEMS, step.items, point, step)
             each = item_type(self._type(step.items, point, {}))
@@ -395,16 +377,16 @@ class _Walk:
             self._uses.append(Use(UseKind.RESHAPE, step.output, None, point, step, result))
             extra = {"output": Binding(type=result, code="$output")}
             self._outputs[step.id] = self._type(step.output, point, extra)
-        after = after.with_step(step.id, StepFact(HERE, HERE, _cannot_fail(step)))
+        after = after.with_step(step.id, StepFact(HERE, HERE, cannot_fail(step)))
         return replace(self._handled(step, step.on_failure or (), after, point), proven=point.proven)
 
     def _try(self, step: TryStep, point: Point) -> Point:
         end = self._block(step.steps, point)
-        at_failure = replace(_anywhere(point, end, step.steps), failed=point.failed, dead=False)
-        self._lasts[step.id] = _last(step.steps, end)
+        at_failure = replace(anywhere(point, end, step.steps), failed=point.failed, dead=False)
+        self._lasts[step.id] = last(step.steps, end)
         self._outputs[step.id] = self._results[step.id] = self._last_type(step.steps)
-        output = _last_fact(step.steps, end)
-        after = end.with_step(step.id, StepFact(output, HERE, _cannot_fail(step)))
+        output = last_fact(step.steps, end)
+        after = end.with_step(step.id, StepFact(output, HERE, cannot_fail(step)))
         after = replace(self._handled(step, step.catch, after, at_failure), proven=point.proven)
         if not step.finally_steps:
             return after
@@ -414,15 +396,15 @@ class _Walk:
     def _graph(self, step: GraphStep, point: Point) -> Point:
         end = self._block(step.steps, point)
         self._outputs[step.id] = self._results[step.id] = self._last_type((step.last,))
-        self._lasts[step.id] = _last((step.last,), end)
-        output = _last_fact((step.last,), end)
-        after = end.with_step(step.id, StepFact(output, HERE, _cannot_fail(step)))
+        self._lasts[step.id] = last((step.last,), end)
+        output = last_fact((step.last,), end)
+        after = end.with_step(step.id, StepFact(output, HERE, cannot_fail(step)))
         return replace(after, proven=point.proven)
 
     def _finally(self, block: Block, body: Block, at_failure: Point, after: Point) -> Point:
         """What is known after a `finally` block, which runs after a failure too; what follows it does not. Since the
         point `at_failure`, something in `body` may have failed."""
-        before = replace(_anywhere(at_failure, after, body), proven=frozenset(), dead=False)
+        before = replace(anywhere(at_failure, after, body), proven=frozenset(), dead=False)
         inside = self._block(block, before)
         ran = {inner.id: inside.steps[inner.id] for inner in walk(block) if inner.id in inside.steps}
         changed = inside.variables.since(after.variables)
@@ -461,68 +443,3 @@ class _Walk:
             loop_names_read=frozenset(), unreachable=(), outer_sets=(), readers={},
         )  # fmt: skip
         return build_scope(partial, point, NoCodes(), extra)
-
-
-def _cannot_fail(step: Step) -> Availability:
-    return never(f"step '{step.id}' cannot have failed here")
-
-
-def _last(block: Block, end: Point) -> list[tuple[str, Presence]]:
-    """The last step of a block and whether its output is there at the block's end."""
-    if not block or end.dead:
-        return []
-    fact = end.steps.get(block[-1].id)
-    return [(block[-1].id, fact.output.presence if fact else Presence.NEVER)]
-
-
-def _last_fact(block: Block, end: Point) -> Availability:
-    fact = end.steps.get(block[-1].id) if block and not end.dead else None
-    return fact.output if fact else maybe("the block may have put out nothing")
-
-
-def _with_variables_of(point: Point, end: Point) -> Point:
-    """`point` with the variables as they are at `end`."""
-    return replace(point, variables=end.variables)
-
-
-def _anywhere(before: Point, end: Point, block: Block) -> Point:
-    """What is known when `block` failed somewhere between `before` and `end`: any step of it may have failed."""
-    merged = before.merge(replace(end, dead=False))
-    failed: dict[str, StepFact] = {}
-    for step in _in_sequence(block):
-        fact = merged.steps.get(step.id)
-        there = fact is not None and fact.status.presence is not Presence.NEVER
-        status = fact.status if fact is not None and there else maybe(_unrun(step))
-        output = fact.output if fact is not None else never(_unrun(step))
-        failed[step.id] = StepFact(output, status, maybe(f"step '{step.id}' may not have failed"))
-    return replace(merged, steps=merged.steps.having(failed))
-
-
-def _in_sequence(block: Block) -> Iterator[Step]:
-    """The steps of `block` and of the blocks inside it, without those of branches, loops and graphs: they are lost when
-    these fail."""
-    for step in block:
-        yield step
-        if not isinstance(step, ParallelStep | ForEachStep | RepeatStep | GraphStep):
-            for inner in inner_blocks(step):
-                yield from _in_sequence(inner)
-        for handler in handlers_of(step):
-            yield from _in_sequence(handler.steps)
-
-
-def _unrun(step: Step) -> str:
-    return f"step '{step.id}' may not have run"
-
-
-def _skipped(step: Step) -> str:
-    return f"step '{step.id}' may have been skipped"
-
-
-def _always_yields(step: SwitchStep, ends: list[Point]) -> bool:
-    """Whether some case always runs and each ends in a step that has an output, or ends the run."""
-    if not step.cases or step.cases[-1].condition is not None:
-        return False
-    return all(
-        end.dead or any(presence is Presence.ALWAYS for _, presence in _last(case.steps, end))
-        for case, end in zip(step.cases, ends, strict=False)
-    )

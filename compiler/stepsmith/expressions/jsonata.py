@@ -296,3 +296,8 @@ def program(code: Code) -> str:
     if not code.helpers:
         return code.text
     return f"({'; '.join([*helpers.definitions(code.helpers), code.text])})"
+
+
+def or_null(code: Code) -> Code:
+    """The value of `code`, or null where it is undefined."""
+    return conditional(call("exists", code), code, constant(None))

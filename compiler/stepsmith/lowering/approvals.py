@@ -14,13 +14,16 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.expressions.scope import Binding
 from stepsmith.lowering.codes import ENTRY, UNREPEATABLE
-from stepsmith.lowering.context import Context, Guard
+from stepsmith.lowering.context import Context
 from stepsmith.lowering.deadlines import TIMEOUT, limit
 from stepsmith.lowering.edges import Edge, End
 from stepsmith.lowering.errors import TRANSIENT_RETRIER
-from stepsmith.lowering.failing import Raised, around, handled, in_time, raise_error
+from stepsmith.lowering.failing import around, handled, in_time
 from stepsmith.lowering.finishing import finish, own_guards
+from stepsmith.lowering.folding import end_with, fold_or_go
+from stepsmith.lowering.frames import Guard
 from stepsmith.lowering.payloads import RETRY_COUNT, step_path
+from stepsmith.lowering.raising import Raised, raise_error
 from stepsmith.model.steps import ApprovalStep, OnTimeout
 
 FUNCTION: Final = "ApprovalRequestFunction"
@@ -114,7 +117,7 @@ def _approved(context: Context, step: ApprovalStep, edge: Edge, point: Point) ->
         inline = context.inline(step.output, point, ENTRY, extra)
     passed = context.passed(handled(step))
     place = ENTRY.passing(passed).ending(step.id, inline or UNREPEATABLE, "succeeded")
-    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
+    after = end_with(context, edge, step, output, place) or fold_or_go(context, edge, place)
     wraps = after.next is None and isinstance(edge.target, End) and bool(edge.target.keep or edge.target.wrap)
     state = PassState(
         name=f"{step.id}.undecided",

@@ -17,19 +17,14 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.choices import markers, ways
 from stepsmith.lowering.codes import ENTRY
-from stepsmith.lowering.context import Context, Finally, Guard, Number, without_output
+from stepsmith.lowering.context import Context
 from stepsmith.lowering.deadlines import wait_seconds
 from stepsmith.lowering.edges import Edge, End, Folded, PendingAssign, PendingBlock
-from stepsmith.lowering.failing import (
-    inside,
-    late_rule,
-    leaving,
-    lower_handlers,
-    must_go,
-    raise_error,
-    raised_from,
-)
+from stepsmith.lowering.failing import late_rule, leaving, lower_handlers
+from stepsmith.lowering.folding import fold_to_state, state_for, without_output
+from stepsmith.lowering.frames import Finally, Guard, Number
 from stepsmith.lowering.joining import begun, constant_error
+from stepsmith.lowering.raising import inside, must_go, raise_error, raised_from
 from stepsmith.model.policies import Then
 from stepsmith.model.steps import (
     Block,
@@ -63,14 +58,14 @@ def lower_switch(context: Context, step: SwitchStep, edge: Edge, point: Point) -
     for case in step.cases:
         others = [inner for other in step.cases if other is not case for inner in walk(other.steps)]
         way = context.block(case.steps, block_ends(context, step, case.steps, edge))
-        folded.append(context.fold_to_state(way, entry.passing(context.passed(others))))
+        folded.append(fold_to_state(context, way, entry.passing(context.passed(others))))
         unrun.append(context.unrun(others))
         if case.condition is not None:
             conditions.append(jsonata.field(context.condition(case.condition, before, entry)))
             before = before.knowing(case.condition, False)
     if len(conditions) == len(step.cases):
         past = entry.passing(context.passed(inside(step)))
-        folded.append(context.fold_to_state(block_ends(context, step, (), edge), past))
+        folded.append(fold_to_state(context, block_ends(context, step, (), edge), past))
         unrun.append(context.unrun(inside(step)))
     item = context.entry_assign(step.id)
     outputs = markers(folded)
@@ -100,13 +95,13 @@ def lower_repeat(context: Context, step: RepeatStep, edge: Edge, point: Point) -
         constant_error("RepeatExhausted", f"{step.id} was not done after {step.most} rounds", step),
     )
     late = (late_rule(context, step, f"{step.id}.late"),) if step.delay and context.deadline is not None else ()
-    leave = context.fold_to_state(block_ends(context, step, step.steps, edge), ENTRY)
+    leave = fold_to_state(context, block_ends(context, step, step.steps, edge), ENTRY)
     outer_path = context.frame.path
     # A `while` counts the round before it begins, an `until` after it has ended.
     number = f"${variable}" if step.until is not None else f"${variable} - 1"
     context.frame.path = (*begun(outer_path, step.id), "[", Number(step.id, number), "]")
     delay = f"{step.id}.delay"
-    body = context.state_for(context.block(step.steps, Edge(step.id)))
+    body = state_for(context, context.block(step.steps, Edge(step.id)))
     context.frame.path = outer_path
     if step.delay:
         context.add(
@@ -191,7 +186,7 @@ def lower_finally(
     failed = raise_error(
         context, f"{name}.fail" if step is None else f"{name}.unhandled", step, raised_from(outcome, cancel=True)
     )
-    after = context.fold_to_state(edge, ENTRY)
+    after = fold_to_state(context, edge, ENTRY)
     rules = [Rule(jsonata.field(jsonata.call("exists", jsonata.steps(held, ["type"])).text), failed)]
     handlers = step.catch if isinstance(step, TryStep) else ()
     within = (*walk(body), *(inner for handler in handlers for inner in walk(handler.steps)))
@@ -231,7 +226,7 @@ def _stopped(context: Context, name: str, outcome: str) -> tuple[str, dict[str, 
     code = f"${outcome}"
     if context.frame.finallies:
         leave = context.frame.finallies[0]
-        return context.state_for(leave.edge), {leave.outcome: jsonata.field(code)}
+        return state_for(context, leave.edge), {leave.outcome: jsonata.field(code)}
     output = jsonata.field(jsonata.path(code, "stop", "output"))
     origin = Origin(Role.END, context.workflow.span)
     return context.add(SucceedState(name=f"{name}.stop", origin=origin, output=output)), {}

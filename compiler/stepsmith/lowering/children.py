@@ -10,13 +10,14 @@ from stepsmith.asl.states import Catcher, TaskState
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.codes import PARENTS
-from stepsmith.lowering.context import Context, or_null
+from stepsmith.lowering.context import Context
 from stepsmith.lowering.deadlines import limit
 from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import child_error, retriers
-from stepsmith.lowering.failing import around, raise_error, raised_from
+from stepsmith.lowering.failing import around
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.input import STARTED_BY
+from stepsmith.lowering.raising import raise_error, raised_from
 from stepsmith.model.steps import ChildStep
 
 START: Final = "arn:${Partition}:states:::states:startExecution"
@@ -59,7 +60,7 @@ def _parents(context: Context, step: ChildStep) -> dict[str, Json]:
 def _result(step: ChildStep) -> str:
     """The child's output; of one that is not waited for, the id of its run, which ends its ARN."""
     if step.waits:
-        return or_null(jsonata.verbatim("$states.result.Output")).text
+        return jsonata.or_null(jsonata.verbatim("$states.result.Output")).text
     parts = jsonata.call("split", jsonata.verbatim("$states.result.ExecutionArn"), jsonata.constant(":"))
     last = jsonata.index(parts, jsonata.constant(-1))
     return jsonata.obj([(jsonata.constant("run_id"), last)]).text

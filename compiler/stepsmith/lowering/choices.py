@@ -5,7 +5,7 @@ from __future__ import annotations
 from stepsmith.asl.states import UNSET, Unset, Way
 from stepsmith.document import Json
 from stepsmith.lowering.edges import Folded
-from stepsmith.lowering.failing import must_go
+from stepsmith.lowering.raising import must_go
 
 
 def markers(folded: list[Folded]) -> list[Json | Unset]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from stepsmith.analysis.facts import Analysis, Facet, Point
 from stepsmith.analysis.scopes import Codes, build_scope
-from stepsmith.asl.states import Origin, PassState, Role, State, SubMachine, SucceedState, ways_out
+from stepsmith.asl.states import State, SubMachine, ways_out
 from stepsmith.catalog import ActionCatalog, Permission
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import Json
@@ -19,9 +19,10 @@ from stepsmith.expressions.scope import Binding
 from stepsmith.expressions.syntax import Template, references
 from stepsmith.expressions.translate import Translation, translate, translate_condition
 from stepsmith.expressions.types import kinds
-from stepsmith.lowering.codes import ENTRY, LONGEST_INLINE, UNREPEATABLE, CannotFold, Captures, Place, PlaceCodes
-from stepsmith.lowering.edges import Edge, End, Folded, Pending, PendingAssign, PendingBlock, PendingSet
-from stepsmith.lowering.names import Chain, Names
+from stepsmith.lowering.codes import ENTRY, LONGEST_INLINE, Place, PlaceCodes
+from stepsmith.lowering.edges import Edge
+from stepsmith.lowering.frames import Finally, Frame, Guard
+from stepsmith.lowering.names import Names
 from stepsmith.model.steps import Block, ForEachStep, Step, TryStep, walk
 from stepsmith.model.values import ListValue, Literal, ObjectValue, Templated, Value, templates
 from stepsmith.model.workflow import Workflow
@@ -38,71 +39,6 @@ class Written:
 
     json: Json
     total: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """A handler of the block around: failures of these errors (None: of all) go along `edge`."""
-
-    errors: tuple[str, ...] | None
-    edge: Edge
-    variable: str | None
-    """Where the error is kept for the handler; None when it reads nothing of it."""
-    owner: Step | None
-    """The `try` whose handler it is; None for the workflow's `finally`."""
-    block: Block
-    """What it guards."""
-    marks: Mapping[str, Json] = field(default_factory=dict)
-    """What is kept beside the error."""
-    is_default: bool = False
-    """It is the workflow's own `on_failure`, which a step's own beats."""
-    leaving: bool = False
-    """Whether a cancelled run passes it on its way out: a `finally`, a rollback. Other handlers never see a cancel."""
-    handlers: Block = ()
-    """The steps of the handlers that a `finally` stands behind, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finally:
-    """A `finally` block around: what wants to leave the run goes through it."""
-
-    edge: Edge
-    outcome: str
-    """The variable that says what follows it."""
-    owner: Step | None
-    """The `try` that it belongs to; None for the workflow's, which stands behind a rollback."""
-    block: Block
-    """What it stands behind."""
-    handlers: Block = ()
-    """The steps of the handlers that it stands behind, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """The index of an iteration or the number of a round, as JSONata."""
-
-    loop: str
-    code: str
-
-
-@dataclass(slots=True)
-class Frame:
-    """One map of states under construction: the machine's, a branch's or an iteration's."""
-
-    states: dict[str, State] = field(default_factory=dict)
-    made: dict[tuple[str, ...], str] = field(default_factory=dict)
-    guards: tuple[Guard, ...] = ()
-    """Innermost first."""
-    finallies: tuple[Finally, ...] = ()
-    chain: Chain = ()
-    path: tuple[str | Number, ...] = ()
-    """The path of the steps here: texts, and numbers known only in a run."""
-    captures: Captures | None = None
-    """Inside a distributed loop: what must be handed in."""
-    is_outermost: bool = False
-    """The machine itself: no branch, no iteration."""
-    first: tuple[str, ForEachStep] | None = None
-    """The first state of an iteration, which finds the item in its input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,162 +271,6 @@ class Context:
             is_list = isinstance(value, ListValue) or (isinstance(value, Literal) and isinstance(value.value, list))
         return jsonata.nested(code) if is_list else code
 
-    # -- edges ------------------------------------------------------------------------------------
-
-    def fold(self, edge: Edge, place: Place) -> Folded:
-        """The edge as fields of the state before it. Raises CannotFold where they cannot stand there."""
-        assign: dict[str, Json] = {}
-        now = place
-        for pending in edge.pending:
-            match pending:
-                case PendingSet():
-                    now = self._fold_set(pending, now, assign)
-                case PendingBlock():
-                    now = self._fold_block(pending, now, assign)
-                case PendingAssign():
-                    assign[pending.variable] = pending.value
-        steps = tuple(pending.step.id for pending in edge.pending if isinstance(pending, PendingSet))
-        if isinstance(edge.target, str):
-            return Folded(edge.target, assign, steps=steps)
-        output = self._output(edge.target, now)
-        if place.must_be_total and not output.total:
-            raise CannotFold
-        return Folded(None, assign, output.json, steps)
-
-    def _fold_set(self, pending: PendingSet, now: Place, assign: dict[str, Json]) -> Place:
-        after = now
-        for item in pending.step.values.fields:
-            if item.key not in self.analysis.variables_read:
-                continue
-            written = self.write(item.value, pending.point, now)
-            if now.must_be_total and not written.total:
-                raise CannotFold
-            assign[self.names.variable(item.key)] = written.json
-            after = after.setting(item.key, self.inline(item.value, pending.point, now))
-        assign |= self.record(pending.step, {Facet.OUTPUT: None, Facet.STATUS: "succeeded"})
-        return after.ending(pending.step.id, "null", "succeeded")
-
-    def _fold_block(self, pending: PendingBlock, now: Place, assign: dict[str, Json]) -> Place:
-        output = self._output_code(pending.last, now) if pending.last else None
-        name = pending.step.id
-        variable = self.names.step(name, self.frame.chain)
-        if name in self.analysis.records:
-            # Within one expression an output that is missing leaves its key out; a field of its own would fail.
-            read = self.analysis.read[name]
-            parts = {Facet.OUTPUT: output, Facet.STATUS: jsonata.quote("succeeded")}
-            pairs = [(facet.value, code) for facet, code in parts.items() if facet in read and code is not None]
-            made = jsonata.obj([(jsonata.constant(key), jsonata.verbatim(code)) for key, code in pairs])
-            assign[variable] = jsonata.field(made.text) if pairs else {}
-        elif output is not None:
-            assign[variable] = jsonata.field(output)
-        return now.ending(name, output, "succeeded")
-
-    def _output_code(self, step: Step, place: Place) -> str | None:
-        """The output of a step that has ended; None when it has none."""
-        if (step.id, Facet.OUTPUT) in place.steps:
-            return _known(place.steps[step.id, Facet.OUTPUT])
-        return self.codes(place).step(step.id, Facet.OUTPUT) if step.id in self.analysis.read else None
-
-    def _output(self, end: End, place: Place) -> Written:
-        """What an end puts out."""
-        if end.value is not None and end.point is not None:
-            return self.write(end.value, end.point, place)
-        code = self._output_code(end.last, place) if end.last is not None else None
-        loose = end.last is not None and end.last.id in self.analysis.records
-        if code is not None and loose and (end.last is None or (end.last.id, Facet.OUTPUT) not in place.steps):
-            code = or_null(jsonata.verbatim(code)).text
-        return Written(self.wrapped(end, jsonata.field(code) if code is not None else None, place), total=True)
-
-    def wrapped(self, end: End, output: Json, place: Place) -> Json:
-        """The output of a branch or iteration, with what else must come out of it."""
-        if end.keep:
-            return {"output": output, "steps": {step.id: self._kept(step, place) for step in end.keep}}
-        return {"output": output} if end.wrap else output
-
-    def _kept(self, step: Step, place: Place) -> Json:
-        """A step's variable as it comes out of a branch."""
-        if step.id not in self.analysis.records:
-            code = self._output_code(step, place)
-            return jsonata.field(code) if code is not None else None
-        facets = [facet for facet in Facet if facet in self.analysis.read[step.id]]
-        if any((step.id, facet) in place.steps for facet in facets):
-            pairs = [(facet, _known(place.steps.get((step.id, facet)))) for facet in facets]
-            return {facet.value: jsonata.field(code) for facet, code in pairs if code is not None}
-        kept = jsonata.variable(self.names.step(step.id, self.frame.chain))
-        return jsonata.field(jsonata.conditional(jsonata.call("exists", kept), kept, jsonata.obj([])).text)
-
-    def end_with(self, edge: Edge, step: Step, output: Json, place: Place) -> Folded | None:
-        """The end that `edge` leads to with the `output` of `step` as its own; None where there is more to it."""
-        end = edge.target
-        if edge.pending or not isinstance(end, End) or end.last is not step or end.value is not None:
-            return None
-        try:
-            return Folded(None, output=self.wrapped(end, output, place))
-        except CannotFold:
-            return None
-
-    def fold_or_go(self, edge: Edge, place: Place) -> Folded:
-        """The edge folded into the state before it, or a step to the state made of it."""
-        try:
-            return self.fold(edge, place)
-        except CannotFold:
-            return Folded(self.state_for(edge))
-
-    def fold_to_state(self, edge: Edge, place: Place) -> Folded:
-        """As `fold_or_go`, for the ways out of a state that must name a next state (rules and catchers)."""
-        if not isinstance(edge.target, End):
-            return self.fold_or_go(edge, place)
-        if not edge.pending:
-            return Folded(self.state_for(edge))
-        try:
-            return self.fold(Edge(self.state_for(Edge(edge.target)), edge.pending), place)
-        except CannotFold:
-            return Folded(self.state_for(edge))
-
-    def state_for(self, edge: Edge) -> str:
-        """The state that `edge` leads to; what is pending gets a state of its own. The same edge, the same state."""
-        goal = edge.target if isinstance(edge.target, str) else _end_key(edge.target)
-        key = (goal, *(_key(pending) for pending in edge.pending))
-        if key not in self.frame.made:
-            self.frame.made[key] = self._make(edge)
-        return self.frame.made[key]
-
-    def _make(self, edge: Edge) -> str:
-        if not edge.pending:
-            return edge.target if isinstance(edge.target, str) else self._end_state(edge.target)
-        first = edge.pending[0]
-        try:
-            folded = self.fold(edge, ENTRY)
-        except CannotFold:
-            rest = self.state_for(Edge(edge.target, edge.pending[1:]))
-            folded = self.fold(Edge(rest, edge.pending[:1]), ENTRY)
-        if not folded.assign and folded.next is not None:
-            return folded.next
-        step = first.step
-        span = step.span if step is not None else self.workflow.span
-        base = step.id if step is not None else "workflow"
-        if isinstance(first, PendingSet):
-            origin = Origin(Role.SET, span, base, first.step.description, folded=folded.steps[1:])
-            name = self._free(base)
-        else:
-            suffix = "output" if isinstance(first, PendingBlock) else "start"
-            origin = Origin(Role.HELPER, span, step.id if step else None, folded=folded.steps)
-            name = self._free(f"{base}.{suffix}")
-        output: Json = folded.output if folded.next is None else {}
-        return self.add(PassState(name=name, origin=origin, assign=folded.assign, output=output, next=folded.next))
-
-    def _end_state(self, end: End) -> str:
-        output = self._output(end, ENTRY).json
-        return self.add(SucceedState(name=self._free(end.name), origin=Origin(Role.END, end.span), output=output))
-
-    def _free(self, name: str) -> str:
-        """`name`, or it with a number when a state has it."""
-        number, found = 1, name
-        while found in self.frame.states:
-            number += 1
-            found = f"{name}.{number}"
-        return found
-
     # -- step variables ---------------------------------------------------------------------------
 
     def record(self, step: Step, facets: Mapping[Facet, Json]) -> dict[str, Json]:
@@ -513,19 +293,6 @@ class Context:
         return [step.id for step in steps if step.id in records and self.names.is_seen_from(step.id, chain)]
 
 
-def _known(code: str | None) -> str | None:
-    if code == UNREPEATABLE:
-        raise CannotFold
-    return code
-
-
-def without_output(edge: Edge, step: Step) -> Edge:
-    """The edge as it leaves `step` when that has put out nothing."""
-    if isinstance(edge.target, End) and edge.target.last is not None and edge.target.last.id == step.id:
-        return Edge(replace(edge.target, last=None), edge.pending)
-    return edge
-
-
 def in_order(states: Mapping[str, State], start: str) -> Iterator[State]:
     """The states in the order in which a reader follows them: each before what it leads to."""
     waiting, seen = [start], set[str]()
@@ -535,22 +302,3 @@ def in_order(states: Mapping[str, State], start: str) -> Iterator[State]:
             seen.add(name)
             yield states[name]
             waiting += reversed(ways_out(states[name]))
-
-
-def _end_key(end: End) -> str:
-    return f"{end.name}|{end.last.id if end.last else ''}"
-
-
-def _key(pending: Pending) -> str:
-    match pending:
-        case PendingSet():
-            return pending.step.id
-        case PendingBlock():
-            return f"{pending.step.id}={pending.last.id if pending.last else ''}"
-        case PendingAssign():
-            return f"{pending.variable}:={pending.value}"
-
-
-def or_null(code: Code) -> Code:
-    """The value of `code`, or null where it is undefined."""
-    return jsonata.conditional(jsonata.call("exists", code), code, jsonata.constant(None))

@@ -19,6 +19,7 @@ from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.context import Context, in_order
 from stepsmith.lowering.edges import Edge
+from stepsmith.lowering.folding import state_for
 from stepsmith.lowering.input import lower_input
 from stepsmith.lowering.machine import enter, environment_of, finished
 from stepsmith.lowering.names import INPUT, Names
@@ -88,7 +89,7 @@ def lower_continuation(
     """The machine that begins behind the first `count` steps of the main sequence. `given` are the variables, by their
     names in the machine, that its input has values for."""
     context = Context(workflow, analysis, catalog, Names(workflow, analysis), lower_block, services=services)
-    entry = context.state_for(enter(context, behind(workflow.steps, count)))
+    entry = state_for(context, enter(context, behind(workflow.steps, count)))
     assign: dict[str, Json] = {name: jsonata.field(jsonata.path("$states.input", KEPT, name)) for name in sorted(given)}
     description = "Takes over what an earlier run has on record."
     origin = Origin(Role.HELPER, workflow.name_span, description=description)

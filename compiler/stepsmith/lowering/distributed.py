@@ -14,8 +14,10 @@ from stepsmith.asl.states import (
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.codes import ENTRY, Captures
-from stepsmith.lowering.context import Context, Frame, Number, or_null
+from stepsmith.lowering.context import Context
 from stepsmith.lowering.edges import Edge, End
+from stepsmith.lowering.folding import state_for
+from stepsmith.lowering.frames import Frame, Number
 from stepsmith.lowering.joining import begun, joined
 from stepsmith.lowering.names import LOOP, RUN
 from stepsmith.model.steps import ActionStep, ForEachStep, S3Format, S3Items, walk
@@ -54,7 +56,7 @@ def lower_distributed(context: Context, step: ForEachStep, edge: Edge, point: Po
         }
         whole = jsonata.obj([(jsonata.constant(key), code) for key, code in parts.items()]).text
     elif wrap:
-        each = jsonata.function(["one"], or_null(jsonata.steps(jsonata.variable("one"), ["output"])))
+        each = jsonata.function(["one"], jsonata.or_null(jsonata.steps(jsonata.variable("one"), ["output"])))
         whole = jsonata.mapped(jsonata.verbatim(whole), each, flat=False).text
     config = Distributed(
         label=step.id.replace("_", "-")[:40].strip("-"),
@@ -74,7 +76,7 @@ def _calls_actions(step: ForEachStep) -> bool:
 def _child_execution(context: Context, step: ForEachStep, captures: Captures, wrap: bool) -> str:
     """The states of one item, which begin by taking in what was handed to them."""
     end = End(f"{step.id}.end", step.span, last=step.steps[-1], wrap=wrap)
-    start = context.state_for(context.block(step.steps, Edge(end)))
+    start = state_for(context, context.block(step.steps, Edge(end)))
     assign: dict[str, Json] = {
         **context.item_variables(step),
         **{name: jsonata.field(jsonata.path("$states.input.outer", name)) for name in sorted(captures.names)},

@@ -1,4 +1,4 @@
-"""What happens when a step fails: which handlers its state names, and where an error is raised."""
+"""What happens when a step fails: which handlers its state names, and where they lead."""
 
 from __future__ import annotations
 
@@ -8,26 +8,36 @@ from typing import Final
 
 from stepsmith.analysis.facts import Facet
 from stepsmith.asl.names import LONGEST_STATE
-from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, PassState, Retrier, Role, Rule, Way
+from stepsmith.asl.states import Catcher, ChoiceState, FailState, Origin, Retrier, Role, Rule, Way
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.codes import ENTRY, Place
-from stepsmith.lowering.context import Context, Guard, LoweringError
+from stepsmith.lowering.context import Context
 from stepsmith.lowering.deadlines import TIMEOUT, TIMEOUTS, caught_fields, late_cause, late_message, passed
-from stepsmith.lowering.edges import Edge, Folded, PendingSet
+from stepsmith.lowering.edges import Edge, Folded
 from stepsmith.lowering.errors import CANCELLED, expand
+from stepsmith.lowering.folding import fold_to_state
+from stepsmith.lowering.frames import Guard
 from stepsmith.lowering.names import LOOP
+from stepsmith.lowering.raising import (
+    EVERYTHING,
+    Raised,
+    change,
+    hides_a_cancel,
+    inside,
+    must_go,
+    raise_error,
+    raised_from,
+    text,
+)
 from stepsmith.model.policies import Handler, Then
 from stepsmith.model.steps import (
     ActionStep,
     Block,
     ChildStep,
     ForEachStep,
-    GraphStep,
     ParallelStep,
     Step,
-    TryStep,
-    handlers_of,
     inner_blocks,
     rolls_back,
     walk,
@@ -39,34 +49,6 @@ LEAVES: Final = "Stepsmith.Rollback"
 """The error with which a branch or an iteration fails whose error is on its way to the rollback."""
 LONGEST_TEXT: Final = 7_000
 """Characters of each part of such an error: together they must fit a Cause of 32,768."""
-EVERYTHING = "States.ALL"
-TASK_FAILED = "States.TaskFailed"
-NOT_TASK_FAILED = ("States.Timeout", "States.HeartbeatTimeout", "States.QueryEvaluationError")
-"""The errors that States.TaskFailed does not match (documented; measured for expressions)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """An error to be raised: its name, message and cause as ASL fields; `known` is the name if it is constant."""
-
-    type: Json
-    message: Json
-    cause: Json
-    step: Json
-    known: str | None = None
-    loses_inner: bool = True
-    """Nothing is known any more of the steps inside the one that it is raised for."""
-    cancel: bool = False
-    """Whether it may be the cancel of the run, which only a `finally` and the like takes."""
-
-    def fields(self) -> dict[str, Json]:
-        return {"type": self.type, "message": self.message, "step": self.step, "cause": self.cause}
-
-
-def raised_from(variable: str, *, cancel: bool = False) -> Raised:
-    """The error that a variable holds, to be raised again."""
-    parts = [jsonata.field(jsonata.path(f"${variable}", name)) for name in ("type", "message", "cause", "step")]
-    return Raised(parts[0], parts[1], parts[2], parts[3], cancel=cancel)
 
 
 def lower_handlers(
@@ -127,7 +109,7 @@ def in_time(context: Context, step: Step, edge: Edge, part: str = "deadline") ->
         return edge
     if name not in context.frame.states:
         rule = late_rule(context, step, f"{name}.late", loses_inner=False)
-        onward = context.fold_to_state(edge, ENTRY)
+        onward = fold_to_state(context, edge, ENTRY)
         context.add(
             ChoiceState(
                 name=name,
@@ -193,11 +175,11 @@ def leaves(context: Context, step: Step) -> tuple[tuple[Retrier, ...], tuple[Cat
     error: dict[str, Json] = {
         name: jsonata.field(jsonata.steps(told, [name]).text) for name in ("type", "message", "step")
     }
-    change = _change(context, step, guard, error, inside(step))
-    folded = context.fold_to_state(guard.edge, Place())
+    changed = change(context, step, guard, error, inside(step))
+    folded = fold_to_state(context, guard.edge, Place())
     assign: dict[str, Json] = {
         **context.entry_assign(step.id),
-        **change.assign,
+        **changed.assign,
         **context.record(step, {Facet.STATUS: "failed", Facet.ERROR: error}),
         **folded.assign,
     }
@@ -232,7 +214,7 @@ def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
     may_be = _may_be_cancelled(context, step)
     guards = (*own, *around(context, step, cancel=may_be))
     found: list[tuple[Catcher, Folded]] = []
-    if may_be and _hides_a_cancel(guards):
+    if may_be and hides_a_cancel(guards):
         found.append(_cancelled(context, step, guards))
     for guard in guards:
         found.append(_catcher(context, step, guard))
@@ -265,7 +247,7 @@ def _timeouts(
         if name not in context.frame.states:
             raised = raised_from(variable)
             origin = Origin(Role.RAISE, context.workflow.span)
-            context.add(FailState(name=name, origin=origin, error=_text(raised.type), cause=_text(raised.cause)))
+            context.add(FailState(name=name, origin=origin, error=text(raised.type), cause=text(raised.cause)))
         assign = {**context.entry_assign(step.id), variable: fields}
         return (), (Catcher(TIMEOUTS, name, assign, output={}),)
     variable = context.names.error(f"{step.id}.timeout")
@@ -286,16 +268,6 @@ def _may_be_cancelled(context: Context, step: Step) -> bool:
     if isinstance(step, ParallelStep | ForEachStep):
         return any(isinstance(inner, ActionStep | ChildStep) for inner in inside(step))
     return isinstance(step, ActionStep)
-
-
-def _hides_a_cancel(guards: Iterable[Guard]) -> bool:
-    """Whether a handler that is not for a cancel would match one before a `finally` or the rollback does."""
-    for guard in guards:
-        if guard.leaving:
-            return False
-        if guard.errors is None or {EVERYTHING, TASK_FAILED}.intersection(guard.errors):
-            return True
-    return False
 
 
 def _cancelled(context: Context, step: Step, guards: Iterable[Guard]) -> tuple[Catcher, Folded]:
@@ -320,14 +292,14 @@ def _catcher(
     raised = caught_fields(context, step, late=taken is None and bool(_taken_by(guard.errors)))
     fields = {name: value for name, value in raised.items() if name != "cause"}
     owner = guard.owner.id if guard.owner else ""
-    change = _change(context, step, guard, fields, inside(step))
-    place = Place(errors={owner: None}, loops=context.entry(step.id).loops).passing(change.steps)
-    place = place if change.forgets else place.ending(step.id, None, "failed")
-    folded = context.fold_to_state(guard.edge, place)
+    changed = change(context, step, guard, fields, inside(step))
+    place = Place(errors={owner: None}, loops=context.entry(step.id).loops).passing(changed.steps)
+    place = place if changed.forgets else place.ending(step.id, None, "failed")
+    folded = fold_to_state(context, guard.edge, place)
     assign: dict[str, Json] = {
         **context.entry_assign(step.id),
-        **change.assign,
-        **({} if change.forgets else context.record(step, {Facet.STATUS: "failed", Facet.ERROR: fields})),
+        **changed.assign,
+        **({} if changed.forgets else context.record(step, {Facet.STATUS: "failed", Facet.ERROR: fields})),
         **folded.assign,
     }
     if guard.variable is not None:
@@ -336,157 +308,6 @@ def _catcher(
     return Catcher(errors, must_go(folded), assign, output={}), folded
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """What a failure means for other steps than the one that failed: their variables, and their ids."""
-
-    assign: dict[str, Json]
-    steps: tuple[str, ...]
-    forgets: bool
-    """A graph failed with it, of whose steps nothing is known then: which others ran, no one can tell."""
-
-
-def _change(context: Context, step: Step, guard: Guard, error: dict[str, Json], lost: Iterable[Step]) -> _Change:
-    """When `step` fails and `guard` takes over, what stands after it in the block has not run, nothing is known of the
-    steps that are `lost` with it, and the blocks around it have failed too; but a block that has failed before, in
-    whose handler it stands, keeps its own error."""
-    passed, failed = list(lost), list[Step]()
-    in_handler = any(inner.id == step.id for inner in walk(guard.handlers))
-    block = guard.handlers if in_handler else guard.block
-    graph = _graph_around(step, block)
-    together = set[str]()
-    if graph is not None:
-        passed += inside(graph)
-        together = {inner.id for inner in inside(graph)}
-    reached = False
-    own = {inner.id for inner in inside(step)}
-    for each in walk(block):
-        if each.id in own or each.id in together:
-            reached = reached or each.id == step.id
-            continue
-        if any(inner.id == step.id for block in inner_blocks(each) for inner in walk(block)):
-            failed.append(each)
-        elif reached and each.id != step.id:
-            passed.append(each)
-        reached = reached or each.id == step.id
-    if reached and not in_handler and isinstance(guard.owner, TryStep):
-        failed.append(guard.owner)
-    assign = context.unrun(passed)
-    for around in failed:
-        assign |= context.record(around, {Facet.STATUS: "failed", Facet.ERROR: error})
-    return _Change(assign, (*context.passed(passed), *(around.id for around in failed)), graph is not None)
-
-
-def _graph_around(step: Step, block: Block) -> GraphStep | None:
-    """The outermost graph of `block` that `step` stands in."""
-    graphs = (each for each in walk(block) if isinstance(each, GraphStep))
-    return next((graph for graph in graphs if any(inner.id == step.id for inner in inside(graph))), None)
-
-
-def raise_error(context: Context, name: str, step: Step | None, raised: Raised) -> str:
-    """The state called `name` from which the error goes to the handlers around, or ends the run."""
-    candidates = list(_takers(context.frame.guards, raised.known))
-    span = step.span if step is not None else context.workflow.span
-    origin = Origin(Role.RAISE, span, step.id if step else None)
-    if not candidates:
-        if step is not None and name == step.id:
-            origin = Origin(Role.STEP, span, step.id, step.description)
-        return context.add(FailState(name=name, origin=origin, error=_text(raised.type), cause=_text(raised.cause)))
-    past = raised.cancel and raised.known is None and _hides_a_cancel(guard for _, guard in candidates)
-    if candidates[0][0] is None and not past:
-        assign, target = _to_guard(context, candidates[0][1], step, raised)
-        return context.add(PassState(name=name, origin=origin, assign=assign, output={}, next=target))
-    rules: list[Rule] = []
-    otherwise: tuple[dict[str, Json], str] | None = None
-    onward: tuple[dict[str, Json], str] | None = None
-    if past:
-        leaving = next((guard for guard in context.frame.guards if guard.leaving), None)
-        onward = _to_guard(context, leaving, step, raised) if leaving else _raising_on(context, name, origin, raised)
-        cancelled = jsonata.comparison("=", jsonata.verbatim(_code(raised.type)), jsonata.constant(CANCELLED))
-        rules.append(Rule(jsonata.field(cancelled.text), onward[1], onward[0]))
-    for errors, guard in candidates:
-        assign, target = _to_guard(context, guard, step, raised)
-        if errors is None:
-            otherwise = assign, target
-        else:
-            type_ = jsonata.verbatim(_code(raised.type))
-            tested = jsonata.binary("in", type_, jsonata.constant(list(errors)))
-            if TASK_FAILED in errors:
-                other = jsonata.call("not", jsonata.binary("in", type_, jsonata.constant(list(NOT_TASK_FAILED))))
-                tested = jsonata.chain("or", [tested, other])
-            rules.append(Rule(jsonata.field(tested.text), target, assign))
-    if otherwise is None:
-        otherwise = onward or _raising_on(context, name, origin, raised)
-    state = ChoiceState(
-        name=name, origin=origin, rules=tuple(rules), default=otherwise[1], assign=otherwise[0], output={}
-    )
-    return context.add(state)
-
-
-def _raising_on(context: Context, name: str, origin: Origin, raised: Raised) -> tuple[dict[str, Json], str]:
-    """The end of this map of states with the error."""
-    last = FailState(name=f"{name}.raise", origin=origin, error=_text(raised.type), cause=_text(raised.cause))
-    return {}, context.add(last)
-
-
-def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[str, ...] | None, Guard]]:
-    """The guards that may take the error, with the names that must be tested (None: it takes it for certain)."""
-    names = {known} if known in NOT_TASK_FAILED else {known, TASK_FAILED}
-    for guard in guards:
-        ours = known is not None and guard.errors is not None and names.intersection(guard.errors)
-        if guard.errors is None or EVERYTHING in guard.errors or ours:
-            yield None, guard
-            return
-        if known is None:
-            yield guard.errors, guard
-
-
-def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised) -> tuple[dict[str, Json], str]:
-    assign: dict[str, Json] = {}
-    place = ENTRY
-    if step is not None:
-        error = {name: value for name, value in raised.fields().items() if name != "cause"}
-        anew = raised.known is not None
-        change = _change(context, step, guard, error, inside(step) if anew and raised.loses_inner else ())
-        assign |= change.assign
-        place = place.passing(change.steps)
-        place = place if change.forgets else place.ending(step.id, None, "failed")
-        if anew and not change.forgets:
-            assign |= context.record(step, {Facet.STATUS: "failed", Facet.ERROR: error})
-    if guard.variable is not None:
-        assign[guard.variable] = {**raised.fields(), **guard.marks}
-    if any(isinstance(pending, PendingSet) for pending in guard.edge.pending):
-        return assign, context.state_for(guard.edge)
-    folded = context.fold_to_state(guard.edge, place)
-    return {**assign, **folded.assign}, must_go(folded)
-
-
 def handled(step: Step) -> list[Step]:
     """The steps of the handlers of `step` itself, which a success passes by."""
     return [inner for handler in step.on_failure or () for inner in walk(handler.steps)]
-
-
-def inside(step: Step) -> Iterator[Step]:
-    """Every step inside `step`, its handlers included."""
-    for block in inner_blocks(step):
-        yield from walk(block)
-    for handler in handlers_of(step):
-        yield from walk(handler.steps)
-
-
-def must_go(folded: Folded) -> str:
-    if folded.next is None:
-        raise LoweringError("a rule or catcher leads nowhere")
-    return folded.next
-
-
-def _text(value: Json) -> str:
-    if not isinstance(value, str):
-        raise LoweringError(f"{value!r} is no text of a Fail state")
-    return value
-
-
-def _code(value: Json) -> str:
-    """The JSONata inside a field."""
-    text = _text(value)
-    return text.removeprefix("{% ").removesuffix(" %}") if text.startswith("{%") else jsonata.quote(text)

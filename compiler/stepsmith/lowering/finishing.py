@@ -10,10 +10,13 @@ from stepsmith.asl.states import Catcher, Origin, Role
 from stepsmith.document import Json
 from stepsmith.expressions.scope import Binding
 from stepsmith.lowering.codes import UNREPEATABLE, Place
-from stepsmith.lowering.context import Context, Guard, without_output
+from stepsmith.lowering.context import Context
 from stepsmith.lowering.edges import Edge, End
-from stepsmith.lowering.failing import catching, handled, inside, lower_handlers
+from stepsmith.lowering.failing import catching, handled, lower_handlers
+from stepsmith.lowering.folding import end_with, fold_or_go, without_output
+from stepsmith.lowering.frames import Guard
 from stepsmith.lowering.handing import remembered
+from stepsmith.lowering.raising import inside
 from stepsmith.model.steps import Step, is_written
 
 
@@ -60,7 +63,7 @@ def finish(
     place = place.passing(context.passed(handled(step))).ending(step.id, inline or UNREPEATABLE, "succeeded")
     if kept:
         place = _bringing(context, step, place, kept)
-    after = context.end_with(edge, step, output, place) or context.fold_or_go(edge, place)
+    after = end_with(context, edge, step, output, place) or fold_or_go(context, edge, place)
     wraps = after.next is None and isinstance(edge.target, End) and bool(edge.target.keep or edge.target.wrap)
     left = remembered(context, step, output, entry)
     origin = Origin(

@@ -15,6 +15,7 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.lowering.codes import PARENTS, Place
 from stepsmith.lowering.context import Context
 from stepsmith.lowering.edges import Edge
+from stepsmith.lowering.folding import fold_to_state, state_for
 from stepsmith.lowering.names import INPUT
 from stepsmith.model.workflow import InputProperty
 from stepsmith.schema import Schema, as_schema, show
@@ -48,9 +49,9 @@ def lower_input(context: Context, edge: Edge) -> str:
     """The first state of the machine: the check of the input when one is declared, else where `edge` leads."""
     declared = context.workflow.input
     if declared is None:
-        return context.state_for(edge)
+        return state_for(context, edge)
     filled = _filled(declared)
-    folded = context.fold_to_state(edge, Place(input=filled.text))
+    folded = fold_to_state(context, edge, Place(input=filled.text))
     span = context.workflow.name_span
     assign: dict[str, Json] = {INPUT: jsonata.field(filled.text), **folded.assign}
     refused = FailState(

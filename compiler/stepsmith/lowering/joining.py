@@ -17,21 +17,15 @@ from stepsmith.asl.states import (
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.codes import ENTRY
-from stepsmith.lowering.context import Context, Guard, Number
+from stepsmith.lowering.context import Context
 from stepsmith.lowering.deadlines import late_fields
 from stepsmith.lowering.edges import Edge, PendingAssign
 from stepsmith.lowering.errors import retriers
-from stepsmith.lowering.failing import (
-    Raised,
-    around,
-    late_rule,
-    leaves,
-    must_go,
-    onward_ways,
-    raise_error,
-    raised_from,
-)
+from stepsmith.lowering.failing import around, late_rule, leaves, onward_ways
 from stepsmith.lowering.finishing import finish, own_guards
+from stepsmith.lowering.folding import fold_to_state
+from stepsmith.lowering.frames import Guard, Number
+from stepsmith.lowering.raising import Raised, must_go, raise_error, raised_from
 from stepsmith.model.steps import (
     ForEachStep,
     ParallelStep,
@@ -104,7 +98,7 @@ def _tolerance(context: Context, step: ForEachStep, edge: Edge, own: tuple[Guard
     with context.guarded((*own, *around(context, step))):
         failing = raise_error(context, f"{step.id}.intolerable", step, raised)
         late = (late_rule(context, step, f"{step.id}.late"),) if context.deadline is not None else ()
-    onward = context.fold_to_state(edge, ENTRY)
+    onward = fold_to_state(context, edge, ENTRY)
     context.add(
         ChoiceState(
             name=f"{step.id}.tolerance",

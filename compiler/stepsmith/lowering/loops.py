@@ -14,9 +14,11 @@ from stepsmith.asl.states import (
 )
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
-from stepsmith.lowering.context import Context, Frame, Guard, Number, or_null
+from stepsmith.lowering.context import Context
 from stepsmith.lowering.distributed import lower_distributed
 from stepsmith.lowering.edges import Edge, End
+from stepsmith.lowering.folding import fold_or_go, state_for
+from stepsmith.lowering.frames import Frame, Guard, Number
 from stepsmith.lowering.joining import begun, joined
 from stepsmith.lowering.names import LOOP
 from stepsmith.model.steps import (
@@ -53,7 +55,7 @@ def lower_parallel(context: Context, step: ParallelStep, edge: Edge, point: Poin
             end_name = f"{step.id}.{number}.end"
         end = End(end_name, branch.span, last=branch.steps[-1], keep=tuple(keep))
         branches.append(
-            context.sub_machine(frame, lambda b=branch, e=end: context.state_for(context.block(b.steps, Edge(e))))  # type: ignore[misc]
+            context.sub_machine(frame, lambda b=branch, e=end: state_for(context, context.block(b.steps, Edge(e))))  # type: ignore[misc]
         )
     outputs = [
         jsonata.path(f"$states.result[{index}]", *(["output"] if keep else [])) for index, keep in enumerate(exported)
@@ -114,7 +116,7 @@ def lower_for_each(context: Context, step: ForEachStep, edge: Edge, point: Point
         selector = {"item": "{% $states.context.Map.Item.Value %}", **selector}
     whole = "$states.result"
     if tolerant:
-        each = jsonata.function(["one"], or_null(jsonata.steps(jsonata.variable("one"), ["output"])))
+        each = jsonata.function(["one"], jsonata.or_null(jsonata.steps(jsonata.variable("one"), ["output"])))
         whole = jsonata.mapped(jsonata.verbatim("$states.result"), each, flat=False).text
     result: Json = jsonata.field(whole)
     return joined(context, step, edge, point, (result, whole), {}, (processor,), selector)
@@ -142,7 +144,7 @@ def _iteration(context: Context, step: ForEachStep, tolerant: bool) -> str:
     if first is not None and entry.target == first[0] and not entry.pending:
         return first[0]
     context.frame.first = None
-    onward = context.fold_or_go(entry, context.item_place(step))
+    onward = fold_or_go(context, entry, context.item_place(step))
     state = PassState(
         name=f"{step.id}.item",
         origin=Origin(Role.HELPER, step.span, step.id, folded=onward.steps),

@@ -10,9 +10,10 @@ from stepsmith.asl.states import StateMachine
 from stepsmith.catalog import ActionCatalog
 from stepsmith.expressions.syntax import references
 from stepsmith.lowering.blocks import lower_finally
-from stepsmith.lowering.context import Context, Finally, Guard, in_order
+from stepsmith.lowering.context import Context, in_order
 from stepsmith.lowering.deadlines import survives
 from stepsmith.lowering.edges import Edge, End
+from stepsmith.lowering.frames import Finally, Guard
 from stepsmith.lowering.input import lower_input
 from stepsmith.lowering.names import Names
 from stepsmith.lowering.steps import lower_block

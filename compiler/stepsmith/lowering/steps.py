@@ -25,15 +25,17 @@ from stepsmith.lowering.blocks import lower_graph, lower_repeat, lower_switch, l
 from stepsmith.lowering.children import lower_child
 from stepsmith.lowering.choices import markers, ways
 from stepsmith.lowering.codes import ENTRY, Place
-from stepsmith.lowering.context import Context, LoweringError, without_output
+from stepsmith.lowering.context import Context, LoweringError
 from stepsmith.lowering.deadlines import limits, wait_seconds, wait_until
 from stepsmith.lowering.edges import Edge, PendingSet
 from stepsmith.lowering.errors import CIRCUIT_OPEN, CONCURRENCY_LIMIT, control_retriers, retriers
-from stepsmith.lowering.failing import Raised, in_time, inside, must_go, raise_error
+from stepsmith.lowering.failing import in_time
 from stepsmith.lowering.finishing import finish, own_guards
+from stepsmith.lowering.folding import fold_or_go, fold_to_state, without_output
 from stepsmith.lowering.handing import handed_over
 from stepsmith.lowering.loops import lower_for_each, lower_parallel
 from stepsmith.lowering.payloads import pausable, payload
+from stepsmith.lowering.raising import Raised, inside, must_go, raise_error
 from stepsmith.model.steps import (
     ActionStep,
     ApprovalStep,
@@ -73,8 +75,8 @@ def _step(context: Context, step: Step, edge: Edge) -> Edge:
     entry = context.entry(name)
     skipping = Place(loops=entry.loops).passing(context.passed(inside(step))).ending(step.id, None, "skipped")
     folded = [
-        context.fold_to_state(inner, entry),
-        context.fold_to_state(without_output(edge, step), skipping),
+        fold_to_state(context, inner, entry),
+        fold_to_state(context, without_output(edge, step), skipping),
     ]
     outputs = markers(folded)
     run, skip = folded
@@ -184,7 +186,7 @@ def _action(context: Context, step: ActionStep, edge: Edge, point: Point) -> Edg
 def _wait(context: Context, step: WaitStep, edge: Edge, point: Point) -> Edge:
     entry = context.entry(step.id)
     onward = in_time(context, step, without_output(edge, step))
-    after = context.fold_or_go(onward, Place(loops=entry.loops).ending(step.id, "null", "succeeded"))
+    after = fold_or_go(context, onward, Place(loops=entry.loops).ending(step.id, "null", "succeeded"))
 
     def written(value: str | Template) -> str:
         if isinstance(value, str):
@@ -212,7 +214,7 @@ def _stop(context: Context, step: StopStep, point: Point) -> Edge:
     origin = Origin(Role.STEP, step.span, step.id, step.description)
     if context.frame.finallies:
         leave = context.frame.finallies[0]
-        onward = context.fold_to_state(leave.edge, ENTRY)
+        onward = fold_to_state(context, leave.edge, ENTRY)
         assign: dict[str, Json] = {leave.outcome: {"stop": {"output": output}}, **onward.assign}
         origin = replace(origin, folded=onward.steps)
         state = PassState(name=step.id, origin=origin, assign=assign, output={}, next=onward.next)

@@ -31,14 +31,16 @@ from stepsmith.expressions.jsonata import Code
 from stepsmith.integrations import integration_of
 from stepsmith.lowering.children import WAIT
 from stepsmith.lowering.codes import ENTRY
-from stepsmith.lowering.context import Context, Guard, LoweringError, Reading, in_order
+from stepsmith.lowering.context import Context, LoweringError, Reading, in_order
 from stepsmith.lowering.deadlines import is_late
 from stepsmith.lowering.edges import Edge
 from stepsmith.lowering.errors import EVERY_FAILURE, TRANSIENT_RETRIER, control_retriers, retriers
-from stepsmith.lowering.failing import EVERYTHING, ROLLBACK, Raised, raise_error
+from stepsmith.lowering.failing import ROLLBACK
+from stepsmith.lowering.frames import Guard
 from stepsmith.lowering.handing import HandedCodes, output_binding, paths_of_output
 from stepsmith.lowering.input import STARTED_BY
 from stepsmith.lowering.payloads import payload
+from stepsmith.lowering.raising import EVERYTHING, Raised, raise_error
 from stepsmith.model.steps import UNDO, ActionStep, AwsStep, ChildStep, Step, Undo
 from stepsmith.permissions import merged, permissions_of
 
