@@ -52,6 +52,13 @@ def test_check_takes_files_and_folders(wrong: Path, call: Call) -> None:
     assert "workflows/nothing.yaml cannot be opened" in missing.err
 
 
+def test_check_takes_names(wrong: Path, call: Call) -> None:
+    assert call("check", "greeting").status == 0
+    misspelt = call("check", "greetin")
+    assert misspelt.status == 2
+    assert 'did you mean "greeting"?' in misspelt.err
+
+
 def test_check_as_json_has_the_agreed_fields(wrong: Path, call: Call) -> None:
     called = call("check", "--format", "json")
     problems = json.loads(called.out)

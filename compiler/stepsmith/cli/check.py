@@ -16,13 +16,16 @@ from stepsmith.reporting import Format, render
 
 EXAMPLE: Final = """
     stepsmith check
+    stepsmith check order
     stepsmith check workflows/order.yaml --format json
     stepsmith check --watch
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders (default: all of workflows/)")
+    parser.add_argument(
+        "paths", nargs="*", metavar="WORKFLOW", help="names, files or folders (default: all of workflows/)"
+    )
     parser.add_argument(
         "--format", choices=[form.value for form in Format], default="text", help="how to print (default: text)"
     )

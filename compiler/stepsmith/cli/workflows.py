@@ -45,7 +45,7 @@ def find_workflow(argument: str) -> tuple[Project, Path]:
 
 
 def workflow_paths(arguments: list[str]) -> tuple[Project, list[Path]]:
-    """The files that paths mean, folders standing for the workflows in them; all of the project's for none."""
+    """The files that names and paths mean, folders standing for the workflows inside; all of the project for none."""
     if not arguments:
         project = here_project()
         files = list(project.workflow_files())
@@ -64,7 +64,7 @@ def workflow_paths(arguments: list[str]) -> tuple[Project, list[Path]]:
         elif path.exists():
             paths[path] = None
         else:
-            raise CommandError(f"{argument} cannot be opened: {_why_not(path)}")
+            paths[find_workflow(argument)[1]] = None
     first = next(iter(paths), None)
     return here_project(first), list(paths)
 
