@@ -94,6 +94,7 @@ def test_what_a_sibling_finishes_while_the_parallel_is_failing_is_undone_too(new
     assert ran.status == "rolled_back"
     assert new_desk.journal == ["undo slow", "undo first"]
     assert ran.result["elapsed_s"] == 60
+    assert [ran.step(path)["status"] for path in ("parallel.done.first", "parallel.late.slow")] == ["rolled_back"] * 2
 
 
 @pytest.mark.row("S4-073", "S4-114")

@@ -119,7 +119,10 @@ def with_children(steps: Iterable[StepRecord], children: Mapping[str, Sequence[S
 
 
 def undone(steps: Sequence[StepRecord]) -> list[StepRecord]:
-    """The steps, each one whose undo has ended as `rolled_back` or `rollback_failed`."""
+    """The steps, each one whose undo has ended as `rolled_back` or `rollback_failed`.
+
+    That holds for a step, too, that was given up when a sibling failed: it is undone where it took effect all the same.
+    """
     fates: dict[str, StepStatus] = {}
     for step in steps:
         if step.undoes is not None:
@@ -130,8 +133,9 @@ def undone(steps: Sequence[StepRecord]) -> list[StepRecord]:
                     fates[step.undoes] = StepStatus.ROLLBACK_FAILED
                 case _:
                     pass
+    took_effect = (StepStatus.SUCCEEDED, StepStatus.CANCELLED)
     return [
-        replace(step, status=fates[step.path]) if step.path in fates and step.status is StepStatus.SUCCEEDED else step
+        replace(step, status=fates[step.path]) if step.path in fates and step.status in took_effect else step
         for step in steps
     ]
 
