@@ -12,7 +12,7 @@ import pytest
 
 from stepsmith_functions.runtime import clients
 from stepsmith_functions.runtime.errors import InvalidParams
-from stepsmith_functions.runtime.files import FileExists, PathNotAllowed
+from stepsmith_functions.runtime.files import FileExists, FileMissing, PathNotAllowed
 from stepsmith_functions.runtime.quarantine import local
 from stepsmith_functions.runtime.quarantine.manifest import QuarantineDamaged, QuarantineMissing
 from stepsmith_functions.runtime.s3 import NotConfigured
@@ -81,6 +81,15 @@ def test_a_folder_that_is_gone_is_made_again(world: Any, root: Path, sample: Pat
     sample.parent.rmdir()
     restore(world, held["quarantine_id"])
     assert sample.read_bytes() == b"content"
+
+
+def test_a_folder_of_the_quarantine_that_is_not_mounted(world: Any, root: Path, sample: Path) -> None:
+    held = quarantine(world, sample, quarantine_dir="jail")
+    (root / "jail").rename(root / "elsewhere")
+    with pytest.raises(FileMissing):
+        restore(world, held["quarantine_id"])
+    (root / "elsewhere").rename(root / "jail")
+    assert restore(world, held["quarantine_id"]) == {"file_path": str(sample)}
 
 
 def test_the_same_step_finds_it_restored_and_another_does_not(world: Any, sample: Path) -> None:

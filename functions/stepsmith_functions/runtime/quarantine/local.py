@@ -71,15 +71,22 @@ def put(place: Place, directory: str | None, context: ActionContext) -> FileMani
 def take_back(identity: str, context: ActionContext) -> FileManifest:
     """Puts the file `identity` back where it came from, with its mode and time.
 
-    Raises QuarantineMissing, QuarantineDamaged, FileExists, PathNotAllowed. A second call by the same step
-    finds the file restored and says so.
+    Raises QuarantineMissing, QuarantineDamaged, FileExists, PathNotAllowed, and FileMissing where the folder of the
+    content or the origin's root is not there, such as a mount. A second call by the same step finds the file restored
+    and says so.
     """
-    for root in context.settings.file_roots:
-        with suppress(FileMissing), files.folder(os.path.realpath(root), LEDGER) as ledger:
-            manifest = FileManifest.read(files.read_small(ledger, f"{identity}.json"))
-            if manifest:
+    for root in map(os.path.realpath, context.settings.file_roots):
+        manifest = _manifest(root, identity)
+        if manifest:
+            with files.folder(root, LEDGER) as ledger:
                 return _taken_back(manifest, ledger, context)
     raise QuarantineMissing(f"nothing is in quarantine as {identity}")
+
+
+def _manifest(root: str, identity: str) -> FileManifest | None:
+    with suppress(FileMissing), files.folder(root, LEDGER) as ledger:
+        return FileManifest.read(files.read_small(ledger, f"{identity}.json"))
+    return None
 
 
 def _taken_back(manifest: FileManifest, ledger: int, context: ActionContext) -> FileManifest:
