@@ -69,7 +69,11 @@ class RunScriptResult(Result):
     timeout=300,
     memory=512,
     errors=(ScriptNotFound, ScriptFailed, ScriptInvalid, DigestMismatch, PathNotAllowed),
-    permissions=(Statement(("s3:GetObject",), ("${DataBucket.Arn}/scripts/*",)),),
+    permissions=(
+        Statement(("s3:GetObject",), ("${DataBucket.Arn}/scripts/*",)),
+        # Without the right to list, S3 answers 403 instead of 404 for what does not exist.
+        Statement(("s3:ListBucket",), ("${DataBucket.Arn}",)),
+    ),
     environment={"DATA_BUCKET": "${DataBucket}"},
     example={"script": "disk_usage.sh", "args": ["/"]},
 )
