@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass
 class Invocation:
-    """One event on its way through the runtime client. `deadline` is in seconds since the epoch."""
+    """One event on its way through the runtime client. `deadline` is what it is told, in seconds since the epoch."""
 
     id: str
     event: bytes
@@ -58,7 +58,7 @@ class RuntimeApi:
         self.current: Invocation | None = None
         self.init_error: Outcome | None = None
         self.closed = False
-        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
+        self._server = Server(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -96,7 +96,7 @@ class RuntimeApi:
         self._server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -208,16 +208,21 @@ class LocalLambda:
         self._output.seek(0)
         return self._output.read().decode(errors="replace")
 
-    def invoke(self, event: object) -> Outcome:
-        """Calls the function and waits for its outcome, for at most its timeout."""
+    def invoke(self, event: object, *, left: float | None = None) -> Outcome:
+        """Calls the function and waits for its outcome, for at most its timeout.
+
+        `left` is what the function is told of the seconds that it has, if not all of them.
+        """
         api = self._api
         if self._process.poll() is not None:
             self._start()
-        call = Invocation(str(uuid.uuid4()), json.dumps(event).encode(), time.time() + self._timeout)
+        end = time.time() + self._timeout
+        told = end if left is None else time.time() + left
+        call = Invocation(str(uuid.uuid4()), json.dumps(event).encode(), told)
         with api.changed:
             api.init_error, api.pending = None, call
             api.changed.notify_all()
-            while call.outcome is None and api.init_error is None and time.time() < call.deadline:
+            while call.outcome is None and api.init_error is None and time.time() < end:
                 if self._process.poll() is not None:
                     # The client posts before it exits; what it has posted may still be on its way.
                     api.changed.wait_for(lambda: call.outcome or api.init_error, timeout=0.2)
@@ -233,6 +238,10 @@ class LocalLambda:
         # Lambda throws the environment of a call that timed out away.
         self._stop()
         return _fault(call, "Sandbox.Timedout", f"Task timed out after {self._timeout:.2f} seconds")
+
+    def crash(self) -> None:
+        """Ends the process, as running out of memory does; the next call starts another one."""
+        self._stop()
 
     def _start(self) -> None:
         roots = os.pathsep.join(map(str, self._roots))
