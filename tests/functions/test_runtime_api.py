@@ -1,17 +1,11 @@
-"""Handlers run under AWS's own runtime client, from the sources and from the artefact that `sam build` made.
-
-`make build` names the artefact's folder in STEPSMITH_ARTEFACT and, in STEPSMITH_RUNTIME, an interpreter that has what
-Lambda's runtime has and nothing else; without them the tests of the artefact are skipped.
-"""
+"""A handler under AWS's own runtime client: what the service says of its failures, and a first action."""
 
 import hashlib
 import json
-import os
 import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.runtime_api import LocalLambda
 
@@ -111,87 +105,3 @@ def test_sample_events_are_what_their_handlers_take():
         action.contract.params.model_validate_json(json.dumps(event["params"]))
         assert event["step"]["action"] == action.contract.name
         assert {"id", "workflow"} <= event["run"].keys()
-
-
-# --- the artefact -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def artefact() -> Path:
-    if "STEPSMITH_ARTEFACT" not in os.environ:
-        pytest.skip("no artefact: run `make build`")
-    return Path(os.environ["STEPSMITH_ARTEFACT"])
-
-
-class Loader(yaml.SafeLoader):
-    """Reads an intrinsic as the value that it is given."""
-
-
-Loader.add_multi_constructor("!", lambda loader, name, node: getattr(node, "value", None))
-
-
-def built_functions(artefact: Path) -> dict[str, dict]:
-    """The properties of each function in the artefact's template."""
-    template = yaml.load((artefact / "template.yaml").read_text(encoding="utf-8"), Loader=Loader)
-    found = template["Resources"].items()
-    return {name: each["Properties"] for name, each in found if each["Type"] == "AWS::Serverless::Function"}
-
-
-def local_lambda(artefact: Path, properties: dict, **environment: str) -> LocalLambda:
-    layers = ["Dependencies", *(layer["Ref"] for layer in properties.get("Layers", ()))]
-    roots = [artefact / properties["CodeUri"], *(artefact / layer / "python" for layer in layers)]
-    runtime = os.environ["STEPSMITH_RUNTIME"]
-    return LocalLambda(properties["Handler"], roots, python=runtime, environment=environment)
-
-
-def test_the_artefact_of_an_action_quarantines_a_file(artefact, tmp_path):
-    properties = built_functions(artefact)["QuarantineFileFunction"]
-    with local_lambda(artefact, properties, FILE_ROOTS=str(tmp_path)) as function:
-        quarantine(function, tmp_path)
-
-
-def test_the_artefact_of_a_scan_compiles_rules_and_finds_a_file(artefact, tmp_path):
-    """With its own layer, in which alone YARA is."""
-    (tmp_path / "bad").write_bytes(b"-".join([b"STEPSMITH", b"HARMLESS", b"SCAN", b"TEST", b"FILE"]))
-    properties = built_functions(artefact)["RunScanFunction"]
-    # The function tries nothing beyond this machine without a bucket and a table.
-    with local_lambda(artefact, properties, FILE_ROOTS=str(tmp_path), DATA_BUCKET="", HISTORY_TABLE="") as function:
-        outcome = function.invoke({"params": {"path": "."}})
-    assert not outcome.failed, (outcome.payload, function.log)
-    assert [found["rule"] for found in outcome.payload["findings"]] == ["Stepsmith_Test_File"]
-    assert not list((artefact / "Dependencies").rglob("*yara*"))
-
-
-def test_every_handler_of_the_artefact_imports_and_answers(artefact):
-    """An empty call is refused by the action itself, so its module, its models and the layer are all there."""
-    found = built_functions(artefact)
-    assert len(found) > 5
-    for name, properties in found.items():
-        if ".actions." not in properties["Handler"]:
-            continue
-        with local_lambda(artefact, properties) as function:
-            outcome = function.invoke({"params": {"no such": "param"}})
-            assert outcome.payload["errorType"] == "InvalidParams", (name, outcome.payload, function.log)
-
-
-def test_the_artefact_of_the_recorder_passes_over_what_is_about_no_run(artefact):
-    properties = built_functions(artefact)["RecorderFunction"]
-    with local_lambda(artefact, properties) as function:
-        outcome = function.invoke({"detail-type": "Something else"})
-    assert not outcome.failed, (outcome.payload, function.log)
-
-
-def test_the_artefact_is_small_and_holds_no_compiler(artefact):
-    def files_in(*folders: Path) -> list[Path]:
-        return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-
-    def size(files: list[Path]) -> int:
-        return sum(path.stat().st_size for path in files)
-
-    roots = {artefact / properties["CodeUri"] for properties in built_functions(artefact).values()}
-    files = files_in(*roots, artefact / "Dependencies")
-    # What one function unzips: its own code, of which each has a copy, and the layer.
-    assert all(size(files_in(root)) < 1024 * 1024 for root in roots)
-    assert size(files_in(artefact / "Dependencies")) < 14 * 1024 * 1024
-    assert 1024 * 1024 < size(files_in(artefact / "Scanning")) < 8 * 1024 * 1024
-    assert not [path for path in files if path.parts[-2:] == ("stepsmith", "__init__.py") or "boto3" in path.parts]
