@@ -2,5 +2,6 @@
 # Prints how full the file systems of the given folders are, a line each: percent, then folder.
 set -eu
 for folder in "$@"; do
-    printf '%s %s\n' "$(df -P -- "$folder" | awk 'NR == 2 { print $5 }')" "$folder"
+    found=$(df -P -- "$folder")
+    printf '%s %s\n' "$(printf '%s\n' "$found" | awk 'NR == 2 { print $5 }')" "$folder"
 done
