@@ -94,18 +94,40 @@ def test_canary_moto_drops_error_and_cause_of_a_stop(stock: Any) -> None:
     assert "error" not in states.describe_execution(executionArn=execution)
 
 
-@pytest.mark.parametrize("call", ["redrive_execution", "start_sync_execution", "validate_state_machine_definition"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "redrive_execution",
+        "start_sync_execution",
+        "validate_state_machine_definition",
+        "list_state_machine_versions",
+        "delete_state_machine_version",
+    ],
+)
 def test_canary_moto_lacks_some_operations(stock: Any, call: str) -> None:
     arguments = {
         "redrive_execution": {"executionArn": "arn:aws:states:us-east-1:123456789012:execution:m:e"},
         "start_sync_execution": {"stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:m"},
         "validate_state_machine_definition": {"definition": "{}"},
+        "list_state_machine_versions": {"stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:m"},
+        "delete_state_machine_version": {
+            "stateMachineVersionArn": "arn:aws:states:us-east-1:123456789012:stateMachine:m:1"
+        },
     }[call]
     states = stock("stepfunctions")
     states.meta.events.register("before-sign.sfn", lambda **_: None)
     with pytest.raises((NotImplementedError, ClientError, Exception)) as caught:
         getattr(states, call)(**arguments)
     assert "mplemented" in f"{caught.type.__name__} {caught.value}" or "resolve" in str(caught.value)
+
+
+def test_canary_moto_gives_the_definition_of_today_for_an_execution_of_yesterday(stock: Any) -> None:
+    states = stock("stepfunctions")
+    execution = start(states, machine({"A": {"Type": "Pass"}}))
+    now = machine({"B": {"Type": "Pass"}})
+    arn = states.describe_execution(executionArn=execution)["stateMachineArn"]
+    states.update_state_machine(stateMachineArn=arn, definition=now)
+    assert states.describe_state_machine_for_execution(executionArn=execution)["definition"] == now
 
 
 def test_canary_moto_echoes_what_a_function_is_sent(stock: Any) -> None:
@@ -275,6 +297,52 @@ def test_a_version_and_an_alias_can_be_started(make_aws: MakeAws) -> None:
         aws.engine.run()
         statuses = [states.describe_execution(executionArn=arn)["status"] for arn in started]
     assert statuses == ["SUCCEEDED", "SUCCEEDED"]
+
+
+def test_a_version_stays_what_it_was_until_it_is_deleted(make_aws: MakeAws) -> None:
+    first, second = (machine({name: {"Type": "Wait", "Seconds": 60}}) for name in ("A", "B"))
+    with make_aws() as aws:
+        states = aws.client("stepfunctions")
+        arn = aws.create_machine("m", first)
+        versions = [
+            states.update_state_machine(stateMachineArn=arn, definition=each, publish=True)["stateMachineVersionArn"]
+            for each in (first, second)
+        ]
+        started = states.start_execution(stateMachineArn=versions[0], name="e")["executionArn"]
+        described = states.describe_execution(executionArn=started)
+        assert described["stateMachineVersionArn"] == versions[0]
+        assert described["stateMachineArn"] == arn
+        assert states.describe_state_machine_for_execution(executionArn=started)["definition"] == first
+        listed = states.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"]
+        assert [each["stateMachineVersionArn"] for each in listed] == versions[::-1]
+        of_version = [states.list_executions(stateMachineArn=each)["executions"] for each in versions]
+        assert [[each["name"] for each in found] for found in of_version] == [["e"], []]
+        states.delete_state_machine_version(stateMachineVersionArn=versions[0])
+        aws.engine.run()
+        assert states.describe_execution(executionArn=started)["status"] == "SUCCEEDED"
+        with pytest.raises(ClientError, match="StateMachineDoesNotExist"):
+            states.start_execution(stateMachineArn=versions[0])
+        states.create_state_machine_alias(
+            name="live", routingConfiguration=[{"stateMachineVersionArn": versions[1], "weight": 100}]
+        )
+        with pytest.raises(ClientError, match="ConflictException"):
+            states.delete_state_machine_version(stateMachineVersionArn=versions[1])
+
+
+def test_an_execution_says_whether_it_can_be_redriven(make_aws: MakeAws) -> None:
+    with make_aws() as aws:
+        states = aws.client("stepfunctions")
+        execution = aws.start_execution(
+            aws.create_machine("m", machine({"A": {"Type": "Wait", "Seconds": 60}})), "{}", "e"
+        )
+        redrivable = lambda: states.describe_execution(executionArn=execution.arn)["redriveStatus"]  # noqa: E731
+        assert redrivable() == "NOT_REDRIVABLE"
+        states.stop_execution(executionArn=execution.arn)
+        assert redrivable() == "REDRIVABLE"
+        aws.engine.advance(14 * 86_400 + 1)
+        assert redrivable() == "NOT_REDRIVABLE"
+        with pytest.raises(ClientError, match="ExecutionNotRedrivable"):
+            states.redrive_execution(executionArn=execution.arn)
 
 
 def test_tokens_are_answered_through_the_api(make_aws: MakeAws) -> None:

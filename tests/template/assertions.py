@@ -25,6 +25,8 @@ ANY_RESOURCE_ALLOWED = {
 MANAGED_ALLOWED = ("AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess")
 """What SAM itself attaches for logs and tracing."""
 FOURTEEN_DAYS = 1209600
+RESUME = ".resume"
+"""Behind a machine's name: the one whose versions go on with runs of that machine."""
 _METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "x-amazon-apigateway-any-method"}
 _PHYSICAL_NAMES = {
     "FunctionName", "RoleName", "QueueName", "TopicName", "TableName", "BucketName", "LogGroupName",
@@ -57,6 +59,12 @@ def statements(template: dict) -> Iterator[tuple[str, dict]]:
                 yield name, statement
 
 
+def _worker(template: dict, name: str) -> str:
+    """Whose work it is: a machine NAME.resume goes on with the runs of NAME, and does nothing else."""
+    given = template["Resources"][name]["Properties"].get("StateMachineName")
+    return text_of(given).replace(RESUME, "") if given else name
+
+
 def least_privilege(template: dict) -> Iterator[str]:
     for name, statement in statements(template):
         actions = as_list(statement.get("Action"))
@@ -69,7 +77,7 @@ def least_privilege(template: dict) -> Iterator[str]:
     for name, _, properties in resources(template, "AWS::Lambda::Function", "AWS::StepFunctions::StateMachine"):
         users.setdefault(text_of(properties.get("Role", properties.get("RoleArn"))), []).append(name)
     for sharing in users.values():
-        if len(sharing) > 1:
+        if len({_worker(template, name) for name in sharing}) > 1:
             yield f"{', '.join(sharing)} share a role"
     for name, _, properties in resources(template, "AWS::IAM::Role"):
         if "PermissionsBoundary" not in properties:
@@ -187,8 +195,9 @@ def alarms(template: dict) -> Iterator[str]:
 
 def machines(template: dict) -> Iterator[str]:
     aliases = text_of([found for _, _, found in resources(template, "AWS::StepFunctions::StateMachineAlias")])
-    for name, _, _ in resources(template, "AWS::StepFunctions::StateMachine"):
-        if f"{name}Version" not in aliases:
+    for name, _, properties in resources(template, "AWS::StepFunctions::StateMachine"):
+        # Of a NAME.resume each run starts a version of its own.
+        if f"{name}Version" not in aliases and RESUME not in text_of(properties.get("StateMachineName", "")):
             yield f"{name} has no alias"
     for name, _, properties in resources(template, "AWS::Events::Rule", "AWS::Scheduler::Schedule"):
         for target in as_list(properties.get("Targets") or properties.get("Target")):

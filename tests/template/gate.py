@@ -39,7 +39,9 @@ def translate(text: str) -> dict:
     template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     for resource in template["Resources"].values():
         if resource["Type"] in CODE:
-            resource.setdefault("Properties", {})[CODE[resource["Type"]]] = "s3://bucket/key"
+            properties = resource.setdefault("Properties", {})
+            if "Definition" not in properties:
+                properties[CODE[resource["Type"]]] = "s3://bucket/key"
     return transform(template, {}, NoManagedPolicies())
 
 
@@ -61,11 +63,12 @@ def definitions(text: str, folder: Path) -> list[str]:
     for name, resource in yaml_parse(text)["Resources"].items():
         if resource["Type"] != "AWS::Serverless::StateMachine":
             continue
-        path = folder / resource["Properties"]["DefinitionUri"]
-        if not path.is_file():
+        inline = resource["Properties"].get("Definition")
+        path = folder / resource["Properties"].get("DefinitionUri", "")
+        if inline is None and not path.is_file():
             wrong.append(f"{name}: there is no {path}")
-        elif not _ends(json.loads(path.read_text(encoding="utf-8"))):
-            wrong.append(f"{name} may run for a year: {path} has no TimeoutSeconds and no deadline")
+        elif not _ends(inline or json.loads(path.read_text(encoding="utf-8"))):
+            wrong.append(f"{name} may run for a year: it has no TimeoutSeconds and no deadline")
     return wrong
 
 

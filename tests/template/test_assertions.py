@@ -223,3 +223,18 @@ def test_a_link_with_a_secret_needs_no_other_proof():
     assert findings(template) == []
     paths["/{secret}/x"] = {"get": {}}
     assert findings(template) == ["Api lets anybody GET /{secret}/x"]
+
+
+def test_only_the_machine_that_goes_on_with_its_runs_shares_a_machines_role():
+    template = stack()
+    found = template["Resources"]
+    named = {**found["Machine"]["Properties"], "StateMachineName": {"Fn::Sub": "${AWS::StackName}_m"}}
+    found["Machine"]["Properties"] = named
+    resumes = {**named, "StateMachineName": {"Fn::Sub": "${AWS::StackName}_m.resume"}}
+    found["Resumes"] = {"Type": "AWS::StepFunctions::StateMachine", "Properties": resumes}
+    found["Alarm"]["Properties"]["Dimensions"].append({"Value": {"Ref": "Resumes"}})
+    assert findings(template) == []
+    resumes["StateMachineName"] = {"Fn::Sub": "${AWS::StackName}_other.resume"}
+    assert findings(template) == ["Machine, Resumes share a role"]
+    resumes["StateMachineName"] = {"Fn::Sub": "${AWS::StackName}_m.again"}
+    assert findings(template) == ["Machine, Resumes share a role", "Resumes has no alias"]

@@ -1,5 +1,6 @@
 """From workflows and actions to the resources of the template, and what is said when that cannot be."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 from stepsmith.catalog import ActionCatalog, ActionSignature, Permission
 from stepsmith.diagnostics import Diagnostics
 from stepsmith.document import ScalarNode
+from stepsmith.engine import validate
 from stepsmith.expressions.syntax import parse_template
 from stepsmith.model.steps import ActionStep, ChildStep
 from stepsmith.model.values import Field, Literal, ObjectValue, Templated
@@ -146,12 +148,16 @@ def test_a_machine_with_a_distributed_map_may_run_its_items_and_no_other_machine
         for action in statement["Action"]
     }
     own = "${AWS::StackName}_order"
-    executions = [f"execution:{own}:*", f"execution:{own}/items:*"]
+    executions = [
+        *(f"execution:{own}:*", f"execution:{own}.resume:*"),
+        *(f"execution:{own}/items:*", f"execution:{own}.resume/items:*"),
+    ]
+    machines = [f"stateMachine:{own}", f"stateMachine:{own}.resume"]
     assert allowed == {
-        "states:StartExecution": [f"stateMachine:{own}", f"stateMachine:{own}:*"],
+        "states:StartExecution": [arn + rest for arn in machines for rest in ("", ":*")],
         "states:DescribeExecution": executions,
         "states:StopExecution": executions,
-        "states:RedriveExecution": executions[1:],
+        "states:RedriveExecution": executions[2:],
     }
 
 
@@ -188,8 +194,27 @@ def test_a_machine_is_named_published_logged_and_tagged():
 
 
 def test_an_express_workflow_logs_all_of_its_events():
-    properties = planned([deployable(type=WorkflowType.EXPRESS)])["OrderMachine"]["Properties"]
+    found = planned([deployable(type=WorkflowType.EXPRESS)])
+    properties = found["OrderMachine"]["Properties"]
     assert (properties["Type"], properties["Logging"]["Level"]) == ("EXPRESS", "ALL")
+    assert "OrderResumeMachine" not in found
+
+
+def test_the_machine_that_goes_on_with_runs_is_as_its_workflows_own():
+    found = planned([deployable(version="1.0", type=WorkflowType.STANDARD)])
+    own, resumes = found["OrderMachine"]["Properties"], found["OrderResumeMachine"]["Properties"]
+    assert resumes["Name"] == "Sub ${AWS::StackName}_order.resume"
+    assert resumes["Role"] == "GetAtt OrderMachineRole.Arn"
+    assert (resumes["Logging"], resumes["Tracing"]) == (own["Logging"], own["Tracing"])
+    assert validate(json.dumps(resumes["Definition"])) == []
+    # A new version of the workflow does not make it another one.
+    assert resumes["Tags"] == {"Workflow": "order"}
+    metrics = found["OrderMachineAlarm"]["Properties"]["Metrics"]
+    watched = [each["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for each in metrics[1:]]
+    assert watched == ["Ref OrderMachine"] * 2 + ["Ref OrderResumeMachine"] * 2
+    assert metrics[0]["Expression"] == (
+        "SUM([FILL(failed, 0), FILL(late, 0), FILL(resumed_failed, 0), FILL(resumed_late, 0)])"
+    )
 
 
 def test_every_trigger_becomes_an_event_whose_losses_are_kept():

@@ -29,6 +29,15 @@ ROLLBACK_SUFFIX: Final = ".rollback"
 """Behind the name of a workflow's machine: the machine that undoes a run of it after its end."""
 
 
+RESUME_SUFFIX: Final = ".resume"
+"""Behind the name of a workflow's machine: the machine whose versions go on with runs of it that ended badly."""
+
+
+def resume_id(workflow: str) -> str:
+    """The logical id of the state machine whose versions go on with a workflow's runs."""
+    return machine_id(workflow).removesuffix("Machine") + "ResumeMachine"
+
+
 def rollback_id(workflow: str) -> str:
     """The logical id of the state machine that undoes a workflow's runs."""
     return machine_id(workflow).removesuffix("Machine") + "RollbackMachine"

@@ -1,4 +1,5 @@
-"""The state machine of a workflow, as resources: its definition, role, logs, triggers and alarm.
+"""The state machine of a workflow, as resources: its definition, role, logs, triggers and alarm; the machines that
+undo its runs after their end and go on with them.
 
 Also what the triggers of all workflows share: the policy of the queue for lost events, and the HTTP API.
 """
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from stepsmith.asl.names import ROLLBACK_SUFFIX, environment_key, machine_id, rollback_id
+from stepsmith.asl.names import RESUME_SUFFIX, ROLLBACK_SUFFIX, environment_key, machine_id, resume_id, rollback_id
 from stepsmith.asl.states import StateMachine
 from stepsmith.catalog import Permission
 from stepsmith.diagnostics import Diagnostics
@@ -107,6 +108,14 @@ class Deployable:
         return self.workflow.name + (ROLLBACK_SUFFIX if self.undoes else "")
 
     @property
+    def resume_id(self) -> str | None:
+        """The logical id of the machine that goes on with its runs; None where there are none to go on with: what
+        undoes a run is begun again by itself, and of an express run Step Functions tells nobody how it ended."""
+        if self.undoes or self.workflow.type is WorkflowType.EXPRESS:
+            return None
+        return resume_id(self.workflow.name)
+
+    @property
     def alias_id(self) -> str:
         """The logical id that SAM gives the alias."""
         return f"{self.machine_id}Alias{ALIAS}"
@@ -135,10 +144,13 @@ def machine_resources(item: Deployable, shared: TriggerRegistry, diagnostics: Di
     name = item.machine_id
     events = _events(item, shared, diagnostics)
     generated = (item.alias_id, *(name + event for event in events))
+    generated += (f"{name}Role",)
     yield Resource(name, item.source, _machine(item, events), generated)
     group = f"/aws/vendedlogs/states/${{AWS::StackName}}/{item.name}"
     yield Resource(f"{name}Logs", item.source, log_group(group))
     yield Resource(f"{name}Alarm", item.source, _alarm(item))
+    if item.resume_id is not None:
+        yield Resource(item.resume_id, item.source, _resume_machine(item))
     if item.rollback is not None:
         yield from machine_resources(item.rollback, shared, diagnostics)
 
@@ -162,18 +174,48 @@ def _machine(item: Deployable, events: Mapping[str, Value]) -> dict[str, Value]:
         "UseAliasAsEventTarget": True,
         "PermissionsBoundary": BOUNDARY,
         "Policies": [policy(*_statements(item))],
-        "Logging": {
-            # The history of an express workflow is nowhere but in its log.
-            "Level": "ALL" if workflow.type is WorkflowType.EXPRESS else "ERROR",
-            "IncludeExecutionData": False,
-            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": get_att(f"{item.machine_id}Logs")}}],
-        },
+        "Logging": _logging(item),
         "Tracing": {"Enabled": True},
         "Tags": tags,
     }
     if events:
         properties["Events"] = events
     return {"Type": "AWS::Serverless::StateMachine", "Properties": properties}
+
+
+def _logging(item: Deployable) -> Value:
+    return {
+        # The history of an express workflow is nowhere but in its log.
+        "Level": "ALL" if item.workflow.type is WorkflowType.EXPRESS else "ERROR",
+        "IncludeExecutionData": False,
+        "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": get_att(f"{item.machine_id}Logs")}}],
+    }
+
+
+def _resume_machine(item: Deployable) -> dict[str, Value]:
+    """The machine of which `stepsmith resume --stack` publishes a version for each run that it goes on with.
+
+    It does for the workflow what the workflow's own machine does, by the same role and into the same log. What stands
+    here is what it is between two such runs; a deployment writes it again only when it has changed in the template.
+    """
+    cause = "stepsmith resume publishes a version of this machine and starts that one"
+    return {
+        "Type": "AWS::Serverless::StateMachine",
+        "Properties": {
+            "Name": sub(f"${{AWS::StackName}}_{item.workflow.name}{RESUME_SUFFIX}"),
+            "Type": "STANDARD",
+            "Definition": {
+                "QueryLanguage": "JSONata",
+                "StartAt": "Nothing",
+                "TimeoutSeconds": 60,
+                "States": {"Nothing": {"Type": "Fail", "Error": "NothingToResume", "Cause": cause}},
+            },
+            "Role": get_att(f"{item.machine_id}Role"),
+            "Logging": _logging(item),
+            "Tracing": {"Enabled": True},
+            "Tags": {"Workflow": item.workflow.name},
+        },
+    }
 
 
 def _statements(item: Deployable) -> Iterator[Value]:
@@ -209,17 +251,19 @@ def _own_executions(item: Deployable) -> Iterator[Permission]:
 
     Documented: developer guide of Step Functions, "IAM policies for using Distributed Map states".
     """
-    own = f"${{AWS::StackName}}_{item.workflow.name}"
-    machine = _arn("states", f"stateMachine:{own}")
-    yield Permission(("states:StartExecution",), (machine, f"{machine}:*"))
-    executions = (_arn("states", f"execution:{own}:*"), *_executions_of_maps(own, item.distributed))
+    name = f"${{AWS::StackName}}_{item.workflow.name}"
+    every = (name,) if item.resume_id is None else (name, name + RESUME_SUFFIX)
+    machines = [_arn("states", f"stateMachine:{own}") for own in every]
+    yield Permission(("states:StartExecution",), tuple(arn + rest for arn in machines for rest in ("", ":*")))
+    executions = (*(_arn("states", f"execution:{own}:*") for own in every), *_executions_of_maps(every, item))
     yield Permission(("states:DescribeExecution", "states:StopExecution"), executions)
-    yield Permission(("states:RedriveExecution",), tuple(_executions_of_maps(own, item.distributed)))
+    yield Permission(("states:RedriveExecution",), tuple(_executions_of_maps(every, item)))
 
 
-def _executions_of_maps(own: str, labels: Iterable[str]) -> Iterator[str]:
-    for label in labels:
-        yield _arn("states", f"execution:{own}/{label}:*")
+def _executions_of_maps(every: Iterable[str], item: Deployable) -> Iterator[str]:
+    for own in every:
+        for label in item.distributed:
+            yield _arn("states", f"execution:{own}/{label}:*")
 
 
 def _arn(service: str, rest: str) -> str:
@@ -271,8 +315,8 @@ def _add_route(item: Deployable, trigger: ApiTrigger, shared: TriggerRegistry, d
 def _alarm(item: Deployable) -> dict[str, Value]:
     """Tells people when a run fails or runs out of time."""
 
-    def count(name: str, metric: str) -> Value:
-        dimension: Value = {"Name": "StateMachineArn", "Value": ref(item.machine_id)}
+    def count(name: str, metric: str, machine: str) -> Value:
+        dimension: Value = {"Name": "StateMachineArn", "Value": ref(machine)}
         return {
             "Id": name,
             "ReturnData": False,
@@ -283,14 +327,18 @@ def _alarm(item: Deployable) -> dict[str, Value]:
             },
         }
 
-    total: Value = {"Id": "total", "Expression": "SUM([FILL(failed, 0), FILL(late, 0)])"}
+    metrics = {"failed": "ExecutionsFailed", "late": "ExecutionsTimedOut"}
+    counts = {name: count(name, metric, item.machine_id) for name, metric in metrics.items()}
+    if item.resume_id is not None:
+        counts |= {f"resumed_{name}": count(f"resumed_{name}", each, item.resume_id) for name, each in metrics.items()}
+    total: Value = {"Id": "total", "Expression": f"SUM([{', '.join(f'FILL({name}, 0)' for name in counts)}])"}
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
             "AlarmDescription": f"A run of {item.workflow.name} could not be undone"
             if item.undoes
             else f"A run of {item.workflow.name} failed or timed out",
-            "Metrics": [total, count("failed", "ExecutionsFailed"), count("late", "ExecutionsTimedOut")],
+            "Metrics": [total, *counts.values()],
             "ComparisonOperator": "GreaterThanThreshold",
             "Threshold": 0,
             "EvaluationPeriods": 1,

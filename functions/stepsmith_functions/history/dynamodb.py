@@ -17,6 +17,7 @@ from stepsmith_functions.history.items import (
     BY_TIME,
     BY_WORKFLOW,
     RUN_KIND,
+    TTL_ATTRIBUTE,
     Attribute,
     Item,
     ItemWriter,
@@ -50,6 +51,11 @@ from stepsmith_functions.runtime.control import Control
 _BATCH: Final = 25
 """Items in a BatchWriteItem (documented)."""
 _RUN_KEYS: Final = ("pk", "sk")
+_MAY_LACK: Final = (
+    *("version", "input", "input_at", "output", "output_at", "error", "error_type", "ended_at", "transitions"),
+    *("execution_arn", "parent_run_id", "control", "continues", "continued_by", TTL_ATTRIBUTE),
+)
+"""What a run's item need not have."""
 _LATER: Final = "\uffff"
 """Sorts after any text of a run's start."""
 
@@ -82,6 +88,8 @@ class DynamoRunStore:
         for name in ("output", "output_at", "error", "error_type", "ended_at", "transitions", "expires_at"):
             if name not in item:
                 update.remove(name)
+        if run.begins_again and run.control is None:
+            update.remove("control")
         if "input" in item or "input_at" in item:  # of the two forms, the other one goes
             update.remove("input_at" if "input" in item else "input")
         progress = update.name("progress")
@@ -114,6 +122,24 @@ class DynamoRunStore:
         wanted = ", ".join(update.value({"S": before.value}) for before in sorted(expected))
         update.require(f"{name} IN ({wanted})")
         return self._update(update, run_key(run_id))
+
+    def replace_run(self, known: RunRecord, run: RunRecord) -> bool:
+        item = self._writer.run(run)
+        update = Update()
+        for name, value in item.items():
+            if name not in _RUN_KEYS:
+                update.set(name, value)
+        for name in _MAY_LACK:
+            if name not in item:
+                update.remove(name)
+        update.require(f"{update.name('status')} = {update.value({'S': known.status.value})}")
+        update.require(f"{update.name('redrive_count')} = {update.value({'N': str(known.redrive_count)})}")
+        by = update.name("continued_by")
+        if known.continued_by is None:
+            update.require(f"attribute_not_exists({by})")
+        else:
+            update.require(f"{by} = {update.value({'S': known.continued_by})}")
+        return self._update(update, run_key(run.run_id))
 
     def hand_on(self, run_id: str, by: str) -> bool:
         update = Update()

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from stepsmith_functions.history.documents import run_continues
 from stepsmith_functions.history.events import Event
 from stepsmith_functions.history.reading import read_history
+from stepsmith_functions.history.records import Continues
 from stepsmith_functions.history.retrying import Backoff, ServiceRefusedError
 from stepsmith_functions.history.store import HistoryUnavailableError
 from stepsmith_functions.history.values import Json, digest, from_text, to_text
@@ -24,6 +26,8 @@ _BETWEEN: Final = "PENDING_REDRIVE"
 """A child of a distributed Map that its parent is about to redrive: the redrive itself brings its own event."""
 ROLLBACK_SUFFIX: Final = ".rollback"
 """Behind the name of a workflow's machine: the machine that undoes a run of it after its end."""
+RESUME_SUFFIX: Final = ".resume"
+"""The same of the machine that goes on with runs of the workflow."""
 _LONGEST_NAME: Final = 80
 """Characters of an execution's name (documented)."""
 _MOST_EVENTS: Final = 1000
@@ -65,12 +69,22 @@ class Change:
     @property
     def workflow(self) -> str:
         """Machines of a stack are named `STACK_WORKFLOW`, and neither name has a `_` of its own."""
-        return self.name.removesuffix(ROLLBACK_SUFFIX)
+        return self.name.removesuffix(ROLLBACK_SUFFIX).removesuffix(RESUME_SUFFIX)
 
     @property
     def name(self) -> str:
         """The machine's name within its stack."""
         return self.machine.partition("_")[2] or self.machine
+
+    @property
+    def continues(self) -> Continues | None:
+        """The run that this one goes on from; None for one that begins by itself, or where that is not told."""
+        if not self.name.endswith(RESUME_SUFFIX) or self.input is None:
+            return None
+        given = from_text(self.input)
+        told = given.get("continues") if isinstance(given, Mapping) else None
+        run = told.get("run") if isinstance(told, Mapping) else None
+        return run_continues({**told, "run_id": run}) if isinstance(told, Mapping) and isinstance(run, str) else None
 
     @property
     def undoes(self) -> str | None:
@@ -167,6 +181,7 @@ class Executions:
         The same attempt is started once: Step Functions takes an execution's name once (documented: 90 days).
         """
         head, machine, _ = execution_arn.replace(":execution:", ":stateMachine:", 1).rsplit(":", 2)
+        machine = machine.removesuffix(RESUME_SUFFIX)
         name = rollback_name(run_id, attempt)
         arn = f"{head}:{machine}{ROLLBACK_SUFFIX}"
         given = to_text({"run": {"id": run_id, "execution": execution_arn}})

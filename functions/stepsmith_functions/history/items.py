@@ -84,7 +84,7 @@ BY_DUE: Final = "by_due"
 TTL_ATTRIBUTE: Final = "expires_at"
 RUN_KIND: Final = "run"
 _STEP_KIND: Final = "step"
-_SUMMARY_ATTRIBUTES: Final = ("run_id", "version", "started_at", "ended_at", "error_type")
+_SUMMARY_ATTRIBUTES: Final = ("run_id", "version", "started_at", "ended_at", "error_type", "continues")
 _HASHES: Final = {BY_WORKFLOW: "workflow", BY_STATUS: "status", BY_TIME: "kind"}
 _LONGEST_PLAIN_PATH: Final = 900
 """Bytes. A range key holds 1,024 bytes (documented)."""
@@ -305,6 +305,7 @@ def summary_from_item(item: Item) -> RunSummary:
     """The summary of an item of an index, which lacks the values. Raises ValueError as `run_from_item`
     does.
     """
+    link = run_continues(_object(item, "continues"))
     return RunSummary(
         run_id=_text(item, "run_id"),
         workflow=_text(item, "workflow"),
@@ -313,6 +314,7 @@ def summary_from_item(item: Item) -> RunSummary:
         version=_maybe_text(item, "version"),
         ended_at=_maybe_time(item, "ended_at"),
         error_type=_maybe_text(item, "error_type"),
+        continues=link.run_id if link is not None else None,
     )
 
 

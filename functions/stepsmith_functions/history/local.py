@@ -130,7 +130,7 @@ class LocalRunStore:
                     input=kept.input if run.input is None else run.input,
                     execution_arn=run.execution_arn or kept.execution_arn,
                     parent_run_id=run.parent_run_id or kept.parent_run_id,
-                    control=run.control or kept.control,
+                    control=run.control or (None if run.begins_again else kept.control),
                     continues=run.continues or kept.continues,
                     continued_by=run.continued_by or kept.continued_by,
                 )
@@ -165,6 +165,14 @@ class LocalRunStore:
             if kept is None or kept.status not in expected:
                 return False
             _write_run(connection, replace(kept, status=status, control=control))
+            return True
+
+    def replace_run(self, known: RunRecord, run: RunRecord) -> bool:
+        with self._writing() as connection:
+            kept = _read_run(connection, run.run_id)
+            if kept is None or _state(kept) != _state(known):
+                return False
+            _write_run(connection, run)
             return True
 
     def hand_on(self, run_id: str, by: str) -> bool:
@@ -304,3 +312,8 @@ def _summary(
         error_type,
         continues,
     )
+
+
+def _state(run: RunRecord) -> tuple[object, ...]:
+    """What tells whether a run is still as it was read."""
+    return run.status, run.redrive_count, run.continued_by

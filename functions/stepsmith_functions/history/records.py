@@ -169,6 +169,11 @@ class RunRecord:
                 phase = 2 if self.status.is_final else 1
         return 6 * self.redrive_count + phase
 
+    @property
+    def begins_again(self) -> bool:
+        """Whether it is the start of a redrive."""
+        return self.redrive_count > 0 and not self.status.is_final
+
     def summary(self) -> RunSummary:
         return RunSummary(
             self.run_id,

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from stepsmith_functions.history.ending import run_ending
-from stepsmith_functions.history.executions import ROLLBACK_SUFFIX, Change, Executions
+from stepsmith_functions.history.executions import RESUME_SUFFIX, ROLLBACK_SUFFIX, Change, Executions
 from stepsmith_functions.history.origins import Origins
 from stepsmith_functions.history.rebuild import steps_of, version_in
 from stepsmith_functions.history.records import RunRecord, RunStatus, StepRecord, StepStatus
@@ -107,6 +107,8 @@ class Recorder:
         change = self._executions.describe(run.execution_arn) if run.execution_arn else None
         if change is None or not run_ending(change.status)[0].is_final:
             return False
+        if change.redrive_count < run.redrive_count:  # a redrive that was announced, and then refused
+            self._store.replace_run(run, replace(run, redrive_count=change.redrive_count))
         return self.record(change) is Recorded.ENDED
 
     # -- start ----------------------------------------------------------------------------------------
@@ -118,8 +120,25 @@ class Recorder:
                 change = replace(change, input=described.input if described else None)
             except HistoryError:
                 _logger.warning("the input of run %s is not known yet", change.run_id, exc_info=True)
-        kept = self._store.put_run(_run(change, RunStatus.RUNNING))
+        kept = self._store.put_run(self._linked(_run(change, RunStatus.RUNNING), change))
         return Recorded.STARTED if kept else Recorded.KNOWN
+
+    def _linked(self, run: RunRecord, change: Change) -> RunRecord:
+        """The run with where it goes on from. Its input is that of the run it goes on from; what its execution was
+        given is what that one had on record."""
+        if not change.name.endswith(RESUME_SUFFIX):
+            return run
+        link = change.continues
+        if link is None:
+            return replace(run, input=None)
+        try:
+            given = self._store.run(link.run_id).input
+            if isinstance(given, StoredValue):
+                given = self._store.load(given)
+        except HistoryError:
+            _logger.warning("the input of run %s is not known", link.run_id, exc_info=True)
+            given = None
+        return replace(run, input=given, continues=link)
 
     # -- end ------------------------------------------------------------------------------------------
 
@@ -147,7 +166,7 @@ class Recorder:
             transitions=history.transitions if history else None,
             complete=steps is not None,
         )
-        kept = self._store.put_run(run)
+        kept = self._store.put_run(self._linked(run, change))
         if kept and self._is_to_be_undone(change, history):
             self._executions.roll_back(change.execution_arn, change.run_id)
         if problem is not None:

@@ -80,8 +80,14 @@ class RunStore(Protocol):
 
         So duplicates, and messages in any order, end in the same record. Where both have ended equally far, a
         `complete` record replaces one that is not. What only the kept record knows of the start (`input`,
-        `version`, `execution_arn`, `parent_run_id`, `continues`) is taken over, and `continued_by`.
+        `version`, `execution_arn`, `parent_run_id`, `continues`) is taken over, and `continued_by`; also `control`,
+        but for one that begins again, redriven: that lifts the order under which it ended.
         """
+        ...
+
+    def replace_run(self, known: RunRecord, run: RunRecord) -> bool:
+        """Keep `run` in place of `known`, whatever its progress, if that one's status, redrives and `continued_by` are
+        still those; says whether. For a redrive, which begins at the desk before Step Functions tells of it."""
         ...
 
     def hand_on(self, run_id: str, by: str) -> bool:

@@ -25,7 +25,15 @@ from stepsmith_functions.history.origins import Origins, read_origins
 from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.rebuild import steps_of
 from stepsmith_functions.history.recorder import DeployedOrigins
-from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepError, StepRecord, StepStatus
+from stepsmith_functions.history.records import (
+    Continues,
+    RunError,
+    RunRecord,
+    RunStatus,
+    StepError,
+    StepRecord,
+    StepStatus,
+)
 from stepsmith_functions.history.retrying import Backoff
 from stepsmith_functions.history.runs import IncompleteError, Recorded, Recorder, settled
 from stepsmith_functions.history.shared import DynamoSharedState
@@ -250,6 +258,106 @@ def test_any_order_repetition_and_loss_ends_in_the_same_record(
         assert (run.complete, run.redrive_count, run.input) == (True, redrives, INPUT)
 
     check()
+
+
+CONTINUATION = ARN.replace("stack_order:run-1", "stack_order.resume:run-2")
+
+
+class Again(States):
+    """The same for an execution of the machine that goes on with runs of `order`."""
+
+    started: list[Mapping[str, object]]
+
+    def describe_execution(self, **arguments: object) -> Mapping[str, object]:
+        assert arguments == {"executionArn": CONTINUATION}
+        return {**super().describe_execution(executionArn=ARN), "executionArn": CONTINUATION, "name": "run-2"}
+
+    def start_execution(self, **arguments: object) -> Mapping[str, object]:
+        self.started = [arguments]
+        return {}
+
+
+def continuation(status: str, given: object) -> Change:
+    told = event(status, input=json.dumps(given))
+    machine = MACHINE + ".resume"
+    told["detail"] |= {"executionArn": CONTINUATION, "stateMachineArn": machine, "name": "run-2"}
+    found = change_of_event(told)
+    assert found is not None
+    return found
+
+
+def test_a_run_that_goes_on_is_one_of_its_workflow_with_its_lineage_and_input(store: RunStore) -> None:
+    link = {"run": "run-1", "step": "tell", "first": "run-0"}
+    recorder = recording(store, Again(story(), page=1000))
+    store.put_run(RunRecord("run-1", "order", RunStatus.FAILED, START, input=INPUT, ended_at=START))
+    kept = StepRecord("run-2", "kill", "kill", StepStatus.SUCCEEDED, kept_from="run-1")
+    store.put_steps([kept])
+    given = {"continues": link, "kept": {"quarantine": {"id": "q"}}}
+    assert recorder.record(continuation("RUNNING", given)) is Recorded.STARTED
+    started = store.run("run-2")
+    assert (started.workflow, started.input, started.execution_arn) == ("order", INPUT, CONTINUATION)
+    assert started.continues == Continues("run-1", "tell", "run-0")
+    recorder.record(continuation("SUCCEEDED", given))
+    ended = store.run("run-2")
+    assert (ended.status, ended.input, ended.continues) == (RunStatus.SUCCEEDED, INPUT, started.continues)
+    assert {step.path: step.kept_from for step in all_steps(store, "run-2")} == {
+        "kill": "run-1",
+        "quarantine": None,
+        "tell": None,
+    }
+    (listed, _) = store.runs().items
+    assert (listed.run_id, listed.continues) == ("run-2", "run-1")
+
+
+@pytest.mark.parametrize(
+    "given", [{}, [], {"continues": 1}, {"continues": {"step": "tell"}}, {"continues": {"run": 3}}]
+)
+def test_what_somebody_else_started_there_has_no_lineage(store: RunStore, given: object) -> None:
+    recording(store, Again(story(), page=1000)).record(continuation("SUCCEEDED", given))
+    run = store.run("run-2")
+    assert (run.workflow, run.continues, run.input) == ("order", None, None)
+
+
+def test_a_run_that_goes_on_is_undone_by_its_workflows_own_rollback(store: RunStore) -> None:
+    states = Again(story(ending="TIMED_OUT"), page=1000)
+
+    class Undoing(FixedOrigins):
+        def find(self, change: Change, history: History) -> Origins:
+            return replace(ORIGINS, undoes_itself=True)
+
+    Recorder(store, Executions(states, backoff=PATIENCE), Undoing()).record(continuation("TIMED_OUT", {}))
+    (started,) = states.started
+    assert str(started["stateMachineArn"]) == f"{MACHINE}.rollback"
+    assert json.loads(str(started["input"])) == {"run": {"id": "run-2", "execution": CONTINUATION}}
+
+
+def test_a_redrive_lifts_the_order_under_which_a_run_ended(store: RunStore) -> None:
+    recorder = recording(store, States(story(1, "FAILED"), page=1000))
+    order = Control(Order.STOP, "ann", START)
+    store.put_run(replace(a_run_of("run-1", RunStatus.CANCELLED), control=order))
+    recorder.record(change("RUNNING", redrive=1))
+    run = store.run("run-1")
+    assert (run.status, run.control, run.redrive_count) == (RunStatus.RUNNING, None, 1)
+    recorder.record(change("FAILED", redrive=1))
+    assert store.run("run-1").status is RunStatus.FAILED
+
+
+def test_a_redrive_that_was_announced_and_did_not_come_is_settled(store: RunStore) -> None:
+    before = a_run_of("run-1", RunStatus.FAILED)
+    store.put_run(before)
+    again = replace(before, status=RunStatus.RUNNING, redrive_count=1, ended_at=None, complete=False)
+    assert store.replace_run(before, again)
+    assert not store.replace_run(before, again)
+    recorder = recording(store, States(story(0, "FAILED"), {"status": "FAILED", "error": "E"}, page=1000))
+    assert recorder.sweep(START + timedelta(hours=2)) == 1
+    run = store.run("run-1")
+    assert (run.status, run.redrive_count, run.complete) == (RunStatus.FAILED, 0, True)
+    recorder.record(change("RUNNING", redrive=1))  # it came after all
+    assert store.run("run-1").status is RunStatus.RUNNING
+
+
+def a_run_of(run_id: str, status: RunStatus) -> RunRecord:
+    return RunRecord(run_id, "order", status, START, input=INPUT, ended_at=START, execution_arn=ARN, complete=True)
 
 
 def test_what_an_event_left_out_is_read_from_the_history(store: RunStore) -> None:

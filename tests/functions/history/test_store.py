@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -139,6 +140,25 @@ def test_what_was_missed_is_added_once(store: RunStore, a_run: MakeRun) -> None:
     assert not store.put_run(a_run(**ended, transitions=6, complete=True))
     assert not store.put_run(a_run(**ended))
     assert store.run("run-1").transitions == 5
+
+
+def test_a_run_is_replaced_only_as_it_was_known(store: RunStore, a_run: MakeRun) -> None:
+    order = Control(Order.STOP, "ann", START)
+    error = RunError("E", "gone")
+    ended = a_run(status=RunStatus.FAILED, error=error, ended_at=START, transitions=3, complete=True, control=order)
+    store.put_run(ended)
+    again = a_run(status=RunStatus.RUNNING, redrive_count=1)
+    assert not store.replace_run(replace(ended, redrive_count=1), again)
+    assert not store.replace_run(replace(ended, continued_by="other"), again)
+    assert not store.replace_run(a_run("nobody", status=RunStatus.FAILED), a_run("nobody"))
+    assert store.run("run-1") == ended
+    assert store.replace_run(ended, again)
+    assert store.run("run-1") == again
+    assert not store.hand_on("run-1", "run-2")  # it is under way
+    assert store.replace_run(again, ended)
+    assert store.run("run-1") == ended
+    assert store.hand_on("run-1", "run-2")
+    assert not store.replace_run(ended, again)
 
 
 def test_input_of_the_start_is_kept_when_the_end_lacks_it(store: RunStore, a_run: MakeRun) -> None:

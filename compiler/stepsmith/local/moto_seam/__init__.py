@@ -5,10 +5,10 @@ as much as boto3 and moto together. So our engine stands behind moto's API, and 
 a JSONPath machine. `tests/local/test_moto_seam.py` holds a canary for each seam: it fails when what is replaced has
 changed, or no longer needs replacing.
 
-`desk` says what stands behind the API; `states`, `functions`, `events` with its `targets` and `schedules`, and
-`dynamodb` are what stands in for parts of moto; `seams` puts them in place. `imports` postpones what moto imports
-needlessly, `objects` reads beneath the API what a run leaves in its buckets, `instances` makes an instance whose id is
-known before.
+`desk` says what stands behind the API; `states` with its `versions`, `functions`, `events` with its `targets` and
+`schedules`, and `dynamodb` are what stands in for parts of moto; `seams` puts them in place. `imports` postpones what
+moto imports needlessly, `objects` reads beneath the API what a run leaves in its buckets, `instances` makes an
+instance whose id is known before.
 """
 
 from stepsmith.local.moto_seam.desk import Desk

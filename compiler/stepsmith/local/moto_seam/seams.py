@@ -14,7 +14,7 @@ import boto3  # type: ignore[import-untyped]
 from botocore.handlers import BUILTIN_HANDLERS  # type: ignore[import-untyped]
 
 from stepsmith.local.data_files import services_by_folder
-from stepsmith.local.moto_seam import dynamodb
+from stepsmith.local.moto_seam import dynamodb, versions
 from stepsmith.local.moto_seam.desk import Desk
 from stepsmith.local.moto_seam.events import send_to_targets
 from stepsmith.local.moto_seam.functions import invoke_function
@@ -112,6 +112,11 @@ SEAMS: Final = (
     Seam(_API, "StepFunctionResponse", "list_executions", "no stopDate after a timeout, no children of a map run"),
     Seam(_API, "StepFunctionResponse", "redrive_execution", "not there", None),
     Seam(_API, "StepFunctionResponse", "start_sync_execution", "not there", None),
+    Seam(_API, "StepFunctionResponse", "list_state_machine_versions", "not there", None),
+    Seam(_API, "StepFunctionResponse", "delete_state_machine_version", "not there", None),
+    Seam(
+        _API, "StepFunctionResponse", "describe_state_machine_for_execution", "the machine as it is now, not as it was"
+    ),
     Seam(_API, "StepFunctionResponse", "validate_state_machine_definition", "not there", None),
     Seam(
         "moto.awslambda.models",
@@ -229,7 +234,7 @@ class Installed:
             return send
         if name in dynamodb.REPLACEMENTS:
             return dynamodb.REPLACEMENTS[name](original)
-        return REPLACEMENTS[name]
+        return versions.REPLACEMENTS.get(name) or REPLACEMENTS[name]
 
     def start_machine(self, arn: str, text: str) -> object:
         """Starts the machine, version or alias of that ARN."""

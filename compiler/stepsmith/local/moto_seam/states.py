@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from moto.core.exceptions import AWSError
@@ -20,6 +20,7 @@ from stepsmith.engine import (
     Execution,
     ExecutionNotRedrivable,
     InvalidOutput,
+    Status,
     TaskTimedOut,
     UnsupportedQueryLanguage,
     api_event,
@@ -29,6 +30,9 @@ from stepsmith.engine import (
 from stepsmith.engine.limits import DATA_BYTES
 from stepsmith.local.moto_seam.desk import Desk
 from stepsmith.local.services import compact
+
+REDRIVABLE: Final = timedelta(days=14)
+"""How long after its end an execution may be redriven (Step Functions API, RedriveExecution)."""
 
 
 class InvalidDefinitionError(AWSError):
@@ -69,8 +73,12 @@ class LocalExecution:
     output_details: Final = {"included": True}
     trace_header: Final = None
 
-    def __init__(self, execution: Execution, text: str) -> None:
+    def __init__(self, execution: Execution, text: str, definition: str = "", version_arn: str | None = None) -> None:
         self.engine = execution
+        self.definition = definition
+        """The text that it runs, whatever becomes of its machine."""
+        self.version_arn = version_arn
+        """The version that it was started by, if it was."""
         self.execution_input = text
         self.execution_arn = self.exec_arn = execution.arn
         self.name = execution.name
@@ -137,7 +145,10 @@ class StatesBackend(StepFunctionBackend):
         if is_jsonpath(machine.definition):
             return _interpreter(self.desk).start_execution(self, state_machine_arn, name, execution_input)
         started = LocalExecution(
-            self.desk.start(machine.definition, data, name, owner.arn, machine.roleArn), execution_input
+            self.desk.start(machine.definition, data, name, owner.arn, machine.roleArn),
+            execution_input,
+            machine.definition,
+            machine.arn if machine is not owner else None,
         )
         executions: list[Any] = owner.executions
         executions.append(started)
@@ -195,6 +206,7 @@ _LISTED: Final = (
     "status",
     "startDate",
     "stopDate",
+    "stateMachineVersionArn",
     "redriveCount",
     "redriveDate",
 )
@@ -203,11 +215,22 @@ _LISTED: Final = (
 
 
 def describe_execution(self: Any) -> ActionResult:
-    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-    return ActionResult(_description(execution))
+    backend = self.stepfunction_backend
+    execution = backend.describe_execution(self._get_param("executionArn"))
+    return ActionResult(_description(execution, backend.desk.now()))
 
 
-def _description(execution: Any) -> dict[str, object]:
+def _not_redrivable(execution: LocalExecution, now: datetime) -> str | None:
+    """Why an execution cannot be redriven at all (Step Functions API, RedriveExecution); None where it can."""
+    engine = execution.engine
+    if engine.status in (Status.RUNNING, Status.SUCCEEDED):
+        return f"Execution is {engine.status} and cannot be redriven"
+    if engine.stopped is not None and now - engine.stopped > REDRIVABLE:
+        return "Execution has exceeded the redrivable period of 14 days"
+    return None
+
+
+def _description(execution: Any, now: datetime) -> dict[str, object]:
     status = str(execution.status)
     described = {
         "executionArn": execution.execution_arn,
@@ -226,8 +249,12 @@ def _description(execution: Any) -> dict[str, object]:
         described["output"] = output if isinstance(output, str) else compact(output)
         described["outputDetails"] = {"included": True}
     if isinstance(execution, LocalExecution):
+        reason = _not_redrivable(execution, now)
+        described["stateMachineVersionArn"] = execution.version_arn
         described["redriveCount"] = execution.engine.redrive_count
         described["redriveDate"] = execution.engine.redriven
+        described["redriveStatus"] = "NOT_REDRIVABLE" if reason else "REDRIVABLE"
+        described["redriveStatusReason"] = reason
     return {name: value for name, value in described.items() if value is not None}
 
 
@@ -239,10 +266,10 @@ def get_execution_history(self: Any) -> ActionResult:
     events = execution.history(include_data=include is not False)
     if self._get_param("reverseOrder"):
         events.reverse()
-    return ActionResult(_page(self, "events", events))
+    return ActionResult(page(self, "events", events))
 
 
-def _page(self: Any, name: str, items: Sequence[object]) -> dict[str, object]:
+def page(self: Any, name: str, items: Sequence[object]) -> dict[str, object]:
     """The part of a list that a request asks for; 100 where it does not say (documented)."""
     size = int(self._get_param("maxResults") or 100)
     token = str(self._get_param("nextToken") or 0)
@@ -266,16 +293,20 @@ def list_executions(self: Any) -> ActionResult:
         found = list(_children(backend, map_run))
     else:
         machine = backend.describe_state_machine(self._get_param("stateMachineArn"))
-        found = list(machine.executions)
+        if (owner := getattr(machine, "source_arn", None)) is None:
+            found = list(machine.executions)
+        else:
+            every = backend.describe_state_machine(owner).executions
+            found = [one for one in every if getattr(one, "version_arn", None) == machine.arn]
     shown = [
-        {name: value for name, value in _description(item).items() if name in _LISTED}
+        {name: value for name, value in _description(item, backend.desk.now()).items() if name in _LISTED}
         for item in sorted(found, key=lambda item: item.start_date, reverse=True)
     ]
     if status:
         shown = [item for item in shown if item["status"] == status]
     if redriven:
         shown = [item for item in shown if bool(item.get("redriveCount")) == (redriven == "REDRIVEN")]
-    return ActionResult(_page(self, "executions", shown))
+    return ActionResult(page(self, "executions", shown))
 
 
 def _children(backend: StatesBackend, map_run: str) -> Iterator[LocalExecution]:
@@ -304,6 +335,8 @@ def redrive_execution(self: Any) -> ActionResult:
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     if not isinstance(execution, LocalExecution):
         raise NotRedrivableError("a machine in JSONPath mode cannot be redriven in a local run")
+    if reason := _not_redrivable(execution, self.stepfunction_backend.desk.now()):
+        raise NotRedrivableError(reason)
     try:
         self.stepfunction_backend.desk.redrive(execution.engine)
     except ExecutionNotRedrivable as error:
@@ -321,8 +354,8 @@ def start_sync_execution(self: Any) -> ActionResult:
     if not isinstance(execution, LocalExecution):
         raise WrongTypeError("a machine in JSONPath mode cannot be started synchronously in a local run")
     backend.desk.drive(execution.engine)
-    described = _description(execution)
-    for name in ("redriveCount", "redriveDate"):
+    described = _description(execution, backend.desk.now())
+    for name in ("redriveCount", "redriveDate", "redriveStatus", "redriveStatusReason"):
         described.pop(name, None)
     return ActionResult(described)
 
