@@ -38,13 +38,15 @@ class Account:
 class Stacks:
     """CloudFormation, for which moto needs packages that the project does without."""
 
-    def describe_stack_resources(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - boto3's own spelling
+    def list_stack_resources(self, StackName: str, NextToken: str = "") -> dict[str, Any]:  # noqa: N803 - boto3's own
         stacks = {"security": {"HistoryTable": "kept", "DataBucket": "data"}, "bare": {"Topic": "t"}}
         if StackName not in stacks:
             error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
-            raise ClientError({"Error": error}, "DescribeStackResources")
-        named = stacks[StackName].items()
-        return {"StackResources": [{"LogicalResourceId": key, "PhysicalResourceId": name} for key, name in named]}
+            raise ClientError({"Error": error}, "ListStackResources")
+        key, name = list(stacks[StackName].items())[int(NextToken or 0)]
+        page = {"StackResourceSummaries": [{"LogicalResourceId": key, "PhysicalResourceId": name}]}
+        more = int(NextToken or 0) + 1
+        return {**page, "NextToken": str(more)} if more < len(stacks[StackName]) else page
 
 
 @pytest.fixture

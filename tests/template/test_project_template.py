@@ -94,8 +94,17 @@ def test_a_layer_is_built_for_the_functions_processors_and_runtime(template, nam
 def test_only_functions_that_handle_rules_have_the_layer_for_it(template):
     found = template["Resources"].items()
     assert {name for name, each in found if "Layers" in each.get("Properties", {})} == {
+        "RecorderFunction",
         "RunScanFunction",
         "UpdateDefinitionsFunction",
     }
     assert template["Resources"]["RunScanFunction"]["Properties"]["Layers"] == ["Scanning"]
     assert template["Globals"]["Function"]["Layers"] == ["Dependencies"]
+
+
+def test_the_recorder_has_the_source_maps_that_are_built(template):
+    layer, recorder = (template["Resources"][name]["Properties"] for name in ("WorkflowMaps", "RecorderFunction"))
+    # Lambda unpacks a layer below /opt (documented: developer guide, "Managing Lambda dependencies with layers").
+    assert (recorder["Layers"], recorder["Environment"]["Variables"]["WORKFLOW_MAPS"]) == (["WorkflowMaps"], "/opt")
+    names = {path.name.partition(".")[0] for path in (ROOT / layer["ContentUri"]).glob("*.map.json")}
+    assert names == {path.stem for path in (ROOT / "workflows").glob("*.yaml")}

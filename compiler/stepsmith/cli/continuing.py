@@ -1,10 +1,15 @@
-"""Goes on with a run that ended without success: what `stepsmith resume` does to one that is over."""
+"""Goes on with a run that ended without success: what `stepsmith resume` does to one that is over.
+
+What is the same wherever the run was: the workflow as it is now, the run's records, and the plan that is made of both.
+A run of this machine goes on in this process; `continuing_deployed` has one of an account go on there.
+"""
 
 from __future__ import annotations
 
 import argparse
 import uuid
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +33,7 @@ from stepsmith_functions.history.values import StoredValue
 
 if TYPE_CHECKING:
     from stepsmith.catalog import ActionCatalog
-    from stepsmith.local.continuing import Plan
+    from stepsmith.local.continuing import Continued, Plan
     from stepsmith.pipeline import Compilation
 
 _REFUSED: Final = {
@@ -45,26 +50,41 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--real-time", action="store_true", help="wait for waits and back-off instead of skipping them")
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A run that is over, with its steps, and its workflow as it is in its file now, which takes the run's input."""
+
+    run: RunRecord
+    """Its input is at hand, even if it lies apart."""
+    steps: list[StepRecord]
+    """With their outputs at hand."""
+    compiled: Compilation
+    catalog: ActionCatalog
+    project: Project
+
+    def plan(self, begin: str | None, environment: Mapping[str, str]) -> Plan:
+        """How it goes on, from the step `begin` or from where it failed; `environment` has what `env.NAME` is.
+
+        Raises CommandError for a step that it cannot go on from.
+        """
+        from stepsmith.local.continuing import CannotContinueError, place_of, plan
+
+        assert self.compiled.workflow is not None
+        try:
+            place = place_of(self.compiled.workflow, self.run, self.steps, begin)
+        except CannotContinueError as error:
+            status = Exit.WRONG_CALL if begin is not None else Exit.PROBLEMS
+            raise CommandError(error.message, help=error.help, status=status) from error
+        return plan(self.compiled, self.catalog, SERVICES, self.run, self.steps, place, environment)
+
+
 def execute(arguments: argparse.Namespace, console: Console, store: RunStore, run: RunRecord) -> int:
-    """Goes on with `run`, which is over. Raises CommandError where that cannot be."""
-    _check(run)
-    project, path = find_workflow(run.workflow)
-    catalog = load_catalog(project, console)
-    compiled = compile_file(path, shown(path, Path.cwd()), catalog, project)
-    report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)
-    if compiled.workflow is None or compiled.asl is None:
+    """Goes on with `run`, which is over, on this machine. Raises CommandError where that cannot be."""
+    check(run)
+    earlier = earlier_run(console, store, run)
+    if earlier is None:
         return Exit.PROBLEMS
-    try:
-        run, steps = _loaded(store, run)
-    except HistoryError as error:
-        raise unavailable(error) from error
-    problems = input_problems(run.input, compiled.workflow)  # type: ignore[arg-type]
-    if problems:
-        raise CommandError(
-            f"{run.workflow} refuses the input of run {run.run_id[:8]} now:",
-            details=tuple(problems),
-            status=Exit.PROBLEMS,
-        )
+    run, compiled, catalog, project = earlier.run, earlier.compiled, earlier.catalog, earlier.project
     with console.working("starting the local AWS"):
         from stepsmith.cli.desk import person_at
         from stepsmith.cli.live import LiveTree, PlainLines
@@ -72,7 +92,7 @@ def execute(arguments: argparse.Namespace, console: Console, store: RunStore, ru
         from stepsmith.local.mocks import Mocks
         from stepsmith.local.runner import AlreadyContinuedError, RunOptions, run_workflow
         from stepsmith.local.sam import TemplateError
-    plan = _plan(arguments.begin, compiled, catalog, project, run, steps)
+    plan = earlier.plan(arguments.begin, _environment(compiled, project))
     report(list(plan.diagnostics), sources_of(compiled), console, to_stderr=True)
     if plan.compiled is None or plan.continued is None:
         return Exit.PROBLEMS
@@ -82,11 +102,7 @@ def execute(arguments: argparse.Namespace, console: Console, store: RunStore, ru
     program = program_of(plan.compiled, catalog, project)
     view = None if arguments.json else (LiveTree if console.live else PlainLines)(console)
     if view is not None:
-        where = plan.continued.link.step
-        begins = f"from step {where}" if where is not None else "behind the last step"
-        console.print(f"{console.style(program.name, 'bold')} goes on with run {run.run_id[:8]} {begins}")
-        if plan.passed_over:
-            console.print(console.style(f"not run, and not read: {', '.join(plan.passed_over)}", "dim"))
+        tell(console, plan, plan.continued)
     run_id = str(uuid.uuid4())
     options = RunOptions(
         mocks=mocks,
@@ -103,7 +119,7 @@ def execute(arguments: argparse.Namespace, console: Console, store: RunStore, ru
     except TemplateError as error:
         raise CommandError(f"template.yaml: {error}", status=Exit.PROBLEMS) from error
     except AlreadyContinuedError as error:
-        raise CommandError(f"another run goes on from run {run.run_id[:8]} already", status=Exit.PROBLEMS) from error
+        raise already_continued(run) from error
     if view is None:
         console.print_json(ran.result)
     else:
@@ -114,7 +130,22 @@ def execute(arguments: argparse.Namespace, console: Console, store: RunStore, ru
     return exit_status(ran)
 
 
-def _check(run: RunRecord) -> None:
+def tell(console: Console, plan: Plan, continued: Continued) -> None:
+    """Says where it goes on, and what it passes over."""
+    where = continued.link.step
+    begins = f"from step {where}" if where is not None else "behind the last step"
+    name = console.style(continued.run.workflow, "bold")
+    console.print(f"{name} goes on with run {continued.run.run_id[:8]} {begins}")
+    if plan.passed_over:
+        console.print(console.style(f"not run, and not read: {', '.join(plan.passed_over)}", "dim"))
+
+
+def already_continued(run: RunRecord) -> CommandError:
+    return CommandError(f"another run goes on from run {run.run_id[:8]} already", status=Exit.PROBLEMS)
+
+
+def check(run: RunRecord) -> None:
+    """Raises CommandError for a run that nothing can go on from."""
     short = run.run_id[:8]
     if run.status in _REFUSED:
         raise CommandError(f"run {short} cannot go on: {_REFUSED[run.status]}", status=Exit.PROBLEMS)
@@ -132,6 +163,31 @@ def _check(run: RunRecord) -> None:
         )
 
 
+def earlier_run(console: Console, store: RunStore, run: RunRecord) -> Earlier | None:
+    """The run with what is needed to plan how it goes on; None where its workflow has problems, which are reported.
+
+    Raises CommandError for an input that the workflow refuses now.
+    """
+    project, path = find_workflow(run.workflow)
+    catalog = load_catalog(project, console)
+    compiled = compile_file(path, shown(path, Path.cwd()), catalog, project)
+    report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)
+    if compiled.workflow is None or compiled.asl is None:
+        return None
+    try:
+        run, steps = _loaded(store, run)
+    except HistoryError as error:
+        raise unavailable(error) from error
+    problems = input_problems(run.input, compiled.workflow)  # type: ignore[arg-type]
+    if problems:
+        raise CommandError(
+            f"{run.workflow} refuses the input of run {run.run_id[:8]} now:",
+            details=tuple(problems),
+            status=Exit.PROBLEMS,
+        )
+    return Earlier(run, steps, compiled, catalog, project)
+
+
 def _loaded(store: RunStore, run: RunRecord) -> tuple[RunRecord, list[StepRecord]]:
     """The run and its steps with the values that lie apart. Raises HistoryError."""
     steps = all_steps(store, run.run_id)
@@ -144,27 +200,13 @@ def _loaded(store: RunStore, run: RunRecord) -> tuple[RunRecord, list[StepRecord
     return run, whole
 
 
-def _plan(
-    begin: str | None,
-    compiled: Compilation,
-    catalog: ActionCatalog,
-    project: Project,
-    run: RunRecord,
-    steps: list[StepRecord],
-) -> Plan:
-    from stepsmith.local.continuing import CannotContinueError, place_of, plan
+def _environment(compiled: Compilation, project: Project) -> dict[str, str]:
     from stepsmith.local.machines import value_of
     from stepsmith.local.sam import SamTemplate, TemplateError, read_template
 
-    assert compiled.workflow is not None
     assert compiled.machine is not None
     try:
         template = read_template(project.template) if project.template.is_file() else SamTemplate(project.root)
-        place = place_of(compiled.workflow, run, steps, begin)
     except TemplateError as error:
         raise CommandError(f"template.yaml: {error}", status=Exit.PROBLEMS) from error
-    except CannotContinueError as error:
-        status = Exit.WRONG_CALL if begin is not None else Exit.PROBLEMS
-        raise CommandError(error.message, help=error.help, status=status) from error
-    environment = {name: value_of(name, template) for name in compiled.machine.environment}
-    return plan(compiled, catalog, SERVICES, run, steps, place, environment)
+    return {name: value_of(name, template) for name in compiled.machine.environment}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import boto3  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
 from stepsmith.cli.failures import CommandError, Exit
+from stepsmith_functions.history.deployment import DEFAULT_DAYS
 from stepsmith_functions.history.dynamodb import DynamoRunStore
 from stepsmith_functions.history.ending import CANCELLED
 from stepsmith_functions.history.objects import S3Values
@@ -17,6 +19,8 @@ from stepsmith_functions.history.store import RunStore
 
 TABLE: Final = "HistoryTable"
 BUCKET: Final = "DataBucket"
+DAYS: Final = "HistoryDays"
+"""The parameter that says how long runs are kept."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class StackHistories:
     stack: str
     endpoint_url: str | None
     store: RunStore
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """Physical ids of the stack's resources by their logical ids."""
     deployed = True
 
     @property
@@ -42,25 +48,63 @@ class StackHistories:
     def stop(self, run: RunRecord, why: str) -> None:
         """StopExecution. Raises CommandError when AWS refuses."""
         try:
-            _client("stepfunctions", self.endpoint_url).stop_execution(
+            self.states().stop_execution(
                 executionArn=run.execution_arn, error=CANCELLED, cause=why or "cancelled with --now"
             )
         except (ClientError, BotoCoreError) as error:
             raise CommandError(f"run {run.run_id[:8]} cannot be stopped: {error}", status=Exit.PROBLEMS) from error
 
+    def states(self) -> Any:
+        """boto3's client of Step Functions."""
+        return _client("stepfunctions", self.endpoint_url)
+
+    def parameters(self) -> Mapping[str, str]:
+        """What the stack's parameters are set to. Raises CommandError when AWS refuses."""
+        try:
+            (stack,) = _client("cloudformation", self.endpoint_url).describe_stacks(StackName=self.stack)["Stacks"]
+        except (ClientError, BotoCoreError) as error:
+            raise _unseen(self.stack, error) from error
+        return {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())}
+
+    def writer(self, days: str) -> RunStore:
+        """The same store, for runs that the stack's handlers have not written: they are kept for `days` days."""
+        return _store(self.resources, self.endpoint_url, int(days) if days.isdigit() else DEFAULT_DAYS)
+
 
 def open_stack(stack: str, endpoint_url: str | None) -> StackHistories:
     """The runs of the stack `stack`. Raises CommandError when there is none, or it keeps no history."""
+    names = _resources(stack, endpoint_url)
+    for needed in (TABLE, BUCKET):
+        if needed not in names:
+            raise CommandError(f"the stack {stack} has no {needed}: it keeps no history of runs")
+    return StackHistories(stack, endpoint_url, _store(names, endpoint_url), names)
+
+
+def _store(names: Mapping[str, str], endpoint_url: str | None, days: int = DEFAULT_DAYS) -> DynamoRunStore:
+    values = S3Values(_client("s3", endpoint_url), names[BUCKET])
+    return DynamoRunStore(_client("dynamodb", endpoint_url), names[TABLE], values, keep_days=days)
+
+
+def _resources(stack: str, endpoint_url: str | None) -> dict[str, str]:
+    """By logical id. DescribeStackResources would give the first hundred only (documented)."""
+    cloudformation = _client("cloudformation", endpoint_url)
+    found: dict[str, str] = {}
+    token: dict[str, str] = {}
     try:
-        answer = _client("cloudformation", endpoint_url).describe_stack_resources(StackName=stack)
+        while True:
+            answer = cloudformation.list_stack_resources(StackName=stack, **token)
+            for each in answer["StackResourceSummaries"]:
+                if each.get("PhysicalResourceId"):
+                    found[each["LogicalResourceId"]] = each["PhysicalResourceId"]
+            if not answer.get("NextToken"):
+                return found
+            token = {"NextToken": answer["NextToken"]}
     except (ClientError, BotoCoreError) as error:
-        raise CommandError(f"the stack {stack} cannot be looked at: {error}", status=Exit.PROBLEMS) from error
-    names = {each["LogicalResourceId"]: each.get("PhysicalResourceId") for each in answer["StackResources"]}
-    table, bucket = names.get(TABLE), names.get(BUCKET)
-    if not table or not bucket:
-        raise CommandError(f"the stack {stack} has no {BUCKET if table else TABLE}: it keeps no history of runs")
-    values = S3Values(_client("s3", endpoint_url), str(bucket))
-    return StackHistories(stack, endpoint_url, DynamoRunStore(_client("dynamodb", endpoint_url), str(table), values))
+        raise _unseen(stack, error) from error
+
+
+def _unseen(stack: str, error: Exception) -> CommandError:
+    return CommandError(f"the stack {stack} cannot be looked at: {error}", status=Exit.PROBLEMS)
 
 
 def _client(service: str, endpoint_url: str | None) -> Any:

@@ -37,7 +37,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from stepsmith_functions.history.values import Json
+from stepsmith_functions.history.values import Json, from_text, to_text
 
 STEP: Final = "step"
 ANSWER: Final = "answer"
@@ -46,6 +46,8 @@ CONDITION: Final = "condition"
 SET: Final = "set"
 RAISE: Final = "raise"
 
+_CARRIED: Final = "source_map"
+"""The key of a definition's comment under which it has its source map."""
 _LINE_OF_COMMENT: Final = re.compile(r"\S+\.(?:ya?ml|json):(\d+)\)?$")
 
 
@@ -153,8 +155,27 @@ def origins_of_definition(definition: Mapping[str, Json]) -> Origins:
 
     State names are step ids, `STEP.if` and `STEP.fail` are a step's condition and its error raised again, a Task's
     payload names its step, and comments end in the file and line. Steps that were folded into others are unknown.
+    A definition that was made for one run alone has its source map with it (`with_source_map`).
     """
+    if (source_map := _carried(_text(definition, "Comment"))) is not None:
+        return read_origins(source_map)
     return Origins(dict(_states_of(definition, "")))
+
+
+def with_source_map(definition: Mapping[str, Json], source_map: Mapping[str, Json]) -> dict[str, Json]:
+    """The definition with its source map in place of its comment."""
+    return {**definition, "Comment": to_text({_CARRIED: source_map})}
+
+
+def _carried(comment: str | None) -> Mapping[str, Json] | None:
+    if comment is None or not comment.startswith(f'{{"{_CARRIED}":'):
+        return None
+    try:
+        told = from_text(comment)
+    except ValueError:
+        return None
+    source_map = told.get(_CARRIED) if isinstance(told, Mapping) else None
+    return source_map if isinstance(source_map, Mapping) else None
 
 
 def _states_of(machine: Mapping[str, Json], prefix: str) -> Iterator[tuple[str, Origin]]:

@@ -62,7 +62,7 @@ class DeployedOrigins:
     """Where states came from: the source maps that were deployed, else the definition that the execution runs.
 
     The maps lie in the folder `WORKFLOW_MAPS`, `WORKFLOW.map.json` each. A map that does not know a state of the
-    execution is of another version of the workflow and is not used.
+    execution is of another version of the workflow and is not used. What goes on with a run has its map with it.
     """
 
     def __init__(self, executions: Executions, folder: Path | None) -> None:
