@@ -267,6 +267,15 @@ def test_one_that_was_announced_and_never_started_is_started_under_its_id(stack:
     assert stack.result("announced")["status"] == "succeeded"
 
 
+def test_a_run_from_which_another_was_announced_is_not_redriven(stack: Stack) -> None:
+    run_id = stack.start(stack.deploy("name: rests\nsteps: [{id: rest, wait: 1h}]\n"))
+    stack.aws.engine.advance(10)
+    assert stack.call("cancel", run_id, "--now").status == 0
+    assert stack.store.hand_on(run_id, "announced")
+    begun = stack.call("resume", run_id, "--json").json
+    assert (begun["redriven"], begun["run_id"]) == (False, "announced")
+
+
 def test_a_name_that_another_desk_started_meanwhile_is_not_started_again(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,9 +139,12 @@ def _check_execution(run: RunRecord, earlier: Earlier, execution: Described | No
 
 
 def _is_redrivable(machines: StackMachines, run: RunRecord, earlier: Earlier, execution: Described) -> bool:
-    """Whether the execution ran the workflow as it is now, and a redrive of it does what is asked."""
+    """Whether the execution ran the workflow as it is now, and a redrive of it does what is asked.
+
+    Not where a run was announced that goes on from it: that one may yet be started.
+    """
     arn = run.execution_arn or ""
-    if not execution.redrivable or arn.rpartition(":")[0].endswith(RESUME_SUFFIX):
+    if not execution.redrivable or run.continued_by is not None or arn.rpartition(":")[0].endswith(RESUME_SUFFIX):
         return False
     workflow, machine, asl = earlier.compiled.workflow, earlier.compiled.machine, earlier.compiled.asl
     assert workflow is not None
