@@ -10,9 +10,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from stepsmith.cli import deployed
+from stepsmith.cli.failures import CommandError
 from stepsmith.cli.main import main
 from stepsmith_functions.history.controls import DynamoControls
 from stepsmith_functions.history.dynamodb import DynamoRunStore
@@ -119,3 +121,32 @@ def test_a_stack_without_a_history_is_refused(account: Account, capsys: pytest.C
     assert main(["pause", RUN, "--stack", "nobody"]) == 1
     assert main(["pause", RUN, "--stack", "bare"]) == 2
     assert "HistoryTable" in capsys.readouterr().err
+
+
+def test_a_stack_of_more_than_one_page_is_asked_as_cloudformation_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests and answers are checked against botocore's model of CloudFormation."""
+    session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="s", region_name="us-east-1")
+    cloudformation: Any = session.client("cloudformation")
+    monkeypatch.setattr(
+        deployed,
+        "_client",
+        lambda service, _: cloudformation if service == "cloudformation" else session.client(service),
+    )
+
+    def page(name: str, **more: str) -> dict[str, Any]:
+        told = {"ResourceType": "AWS::X::Y", "LastUpdatedTimestamp": START, "ResourceStatus": "CREATE_COMPLETE"}
+        summary = {"LogicalResourceId": name, "PhysicalResourceId": name.lower(), **told}
+        return {"StackResourceSummaries": [summary], **more}
+
+    given = [{"ParameterKey": "HistoryDays", "ParameterValue": "365"}]
+    stack = {"StackName": "s", "CreationTime": START, "StackStatus": "CREATE_COMPLETE", "Parameters": given}
+    with Stubber(cloudformation) as stubber:
+        stubber.add_response("list_stack_resources", page("DataBucket", NextToken="more"), {"StackName": "s"})
+        stubber.add_response("list_stack_resources", page("HistoryTable"), {"StackName": "s", "NextToken": "more"})
+        stubber.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "s"})
+        opened = deployed.open_stack("s", None)
+        assert opened.resources == {"DataBucket": "databucket", "HistoryTable": "historytable"}
+        assert opened.parameters() == {"HistoryDays": "365"}
+        stubber.add_client_error("describe_stacks", "AccessDenied", "no")
+        with pytest.raises(CommandError, match="the stack s cannot be looked at"):
+            opened.parameters()

@@ -356,6 +356,21 @@ def test_a_redrive_that_was_announced_and_did_not_come_is_settled(store: RunStor
     assert store.run("run-1").status is RunStatus.RUNNING
 
 
+def test_a_redrive_whose_events_do_not_count_it_is_settled(store: RunStore) -> None:
+    before = a_run_of("run-1", RunStatus.FAILED)
+    store.put_run(before)
+    again = replace(before, status=RunStatus.RUNNING, redrive_count=1, ended_at=None, complete=False)
+    assert store.replace_run(before, again)
+    described = {"status": "SUCCEEDED", "redriveCount": 1, "output": '{"ok":true}'}
+    recorder = recording(store, States(story(1), described, page=1000))
+    for status in ("RUNNING", "SUCCEEDED"):  # `redriveCount` is newer than the event, and may be missing
+        assert recorder.record(change(status, redriveCount=None)) is Recorded.KNOWN
+    assert store.run("run-1") == again
+    assert recorder.sweep(START + timedelta(hours=2)) == 1
+    run = store.run("run-1")
+    assert (run.status, run.redrive_count, run.complete) == (RunStatus.SUCCEEDED, 1, True)
+
+
 def a_run_of(run_id: str, status: RunStatus) -> RunRecord:
     return RunRecord(run_id, "order", status, START, input=INPUT, ended_at=START, execution_arn=ARN, complete=True)
 
