@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +23,9 @@ from stepsmith.local.program import Program
 from stepsmith.pipeline import compile_bytes
 from stepsmith.project import Project
 from tests.support.process import process_as_before
+
+if TYPE_CHECKING:
+    from tests.acceptance.stacks import Stack
 
 ROOT = Path(__file__).parents[2]
 
@@ -290,3 +293,12 @@ def make_desk(root: Path, functions: Path) -> Desk:
     shutil.copy(ROOT / "template.yaml", root)
     (root / "workflows").mkdir()
     return Desk(root)
+
+
+@pytest.fixture
+def stack(new_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The stack `security`, deployed in the emulation."""
+    from tests.acceptance.stacks import deployed_stack
+
+    with deployed_stack(new_desk, monkeypatch) as stack:
+        yield stack

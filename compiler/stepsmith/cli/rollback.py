@@ -8,7 +8,7 @@ from typing import Final
 
 from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
-from stepsmith.cli.history import find_run, open_history, unavailable
+from stepsmith.cli.history import add_place, find_run, histories, unavailable
 from stepsmith.cli.outcome import step_lines, summary_line, title_line
 from stepsmith.cli.workflows import compile_file, find_workflow, load_catalog, program_of, report, sources_of
 from stepsmith_functions.history.records import RunRecord, RunStatus
@@ -18,6 +18,7 @@ from stepsmith_functions.history.store import HistoryError
 EXAMPLE: Final = """
     stepsmith rollback latest
     stepsmith rollback 3f2a91c0 --json
+    stepsmith rollback 3f2a91c0 --stack security
 """
 _REASONS: Final = {
     RunStatus.ROLLED_BACK: "it is rolled back already",
@@ -30,15 +31,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--succeeded", action="store_true", help="undo a run that has succeeded, too")
     parser.add_argument("--json", action="store_true", help="print the run as it is then, as JSON")
     parser.add_argument("--real-time", action="store_true", help="wait for back-off instead of skipping it")
+    add_place(parser)
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> int:
-    store = open_history()
+    place = histories(arguments)
     try:
-        run = store.run(find_run(store, arguments.run))
+        run = place.store.run(find_run(place.store, arguments.run))
     except HistoryError as error:
         raise unavailable(error) from error
-    _check(run, also_succeeded=arguments.succeeded)
+    _check(run, place.flags, also_succeeded=arguments.succeeded)
+    if place.deployed:
+        from stepsmith.cli import undoing_deployed
+        from stepsmith.cli.deployed import StackHistories
+
+        assert isinstance(place, StackHistories)
+        return undoing_deployed.execute(arguments, console, place, run)
     project, path = find_workflow(run.workflow)
     catalog = load_catalog(project, console)
     compiled = compile_file(path, project.relative(path), catalog, project)
@@ -71,7 +79,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     return Exit.DONE if undone.run.status is RunStatus.ROLLED_BACK else Exit.PROBLEMS
 
 
-def _check(run: RunRecord, *, also_succeeded: bool) -> None:
+def _check(run: RunRecord, flags: str, *, also_succeeded: bool) -> None:
     """Raises CommandError for a run that is not to be undone now."""
     short = run.run_id[:8]
     if not run.status.is_final:
@@ -79,7 +87,7 @@ def _check(run: RunRecord, *, also_succeeded: bool) -> None:
     if run.continued_by is not None:
         raise CommandError(
             f"run {short} can't be undone: run {run.continued_by[:8]} goes on from it",
-            help=f"stepsmith rollback {run.continued_by[:8]} undoes what both have done",
+            help=f"stepsmith rollback {run.continued_by[:8]}{flags} undoes what both have done",
             status=Exit.PROBLEMS,
         )
     if run.status in _REASONS and not (also_succeeded and run.status is RunStatus.SUCCEEDED):
