@@ -303,3 +303,52 @@ def test_a_long_action_shows_how_far_it_is_and_is_cancelled_within(desk: Desk) -
     assert (process.returncode, result["status"]) == (130, "cancelled")
     assert [(step["id"], step["status"]) for step in result["steps"]] == [("look", "cancelled"), ("last", "succeeded")]
     assert lines(desk) == ["last"]
+
+
+ASKS = """
+    name: asks
+    steps:
+      - {id: begin, action: note, params: {text: begun}, rollback: {action: note, params: {text: undone}}}
+      - id: both
+        parallel:
+          people: [{id: may_i, approval: {message: May I?, timeout: 1d}, on_failure: continue}]
+          child: [{id: inner, workflow: asks-too}]
+        on_failure: [{then: continue}]
+      - {id: after, action: note, params: {text: after}}
+    on_failure: rollback
+    finally:
+      - {id: last, action: note, params: {text: last}}
+"""
+ASKS_TOO = """
+    name: asks-too
+    steps:
+      - {id: you_too, approval: {message: And this?, timeout: 1d}}
+    finally:
+      - {id: tidy, action: note, params: {text: tidy}}
+"""
+
+
+@pytest.mark.parametrize("pause", [False, True])
+@pytest.mark.parametrize("flags", [[], ["--real-time"]])
+def test_a_cancel_wakes_what_waits_for_people(desk: Desk, flags: list[str], pause: bool) -> None:
+    """In a branch and in a child; the run is undone, goes through its `finally`, and nobody can decide any more."""
+    desk.workflow(ASKS_TOO)
+    desk.workflow(ASKS)
+    with running(desk, "asks", "--json", *flags) as process:
+        run = until(lambda: run_of(desk, "asks"), process)
+        until(lambda: len(desk.call("approvals", "--json").json) == 2, process)
+        if pause:
+            assert desk.call("pause", run).status == 0
+        assert desk.call("cancel", run, "--why", "wrong host").status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    result = json.loads(out)
+    assert (process.returncode, result["status"], result["error"]["type"]) == (130, "cancelled", "RunCancelled")
+    assert "wrong host" in result["error"]["message"]
+    assert [line for line in lines(desk) if line != "tidy"] == ["begun", "undone", "last"]
+    status = {step["path"]: step["status"] for step in result["steps"]}
+    assert status["begin"] == "rolled_back"
+    assert status["both.people.may_i"] == "cancelled"
+    assert desk.call("approvals", "--json").json == []
+    refused = desk.call("approve", run, "both.people.may_i")
+    assert (refused.status, "no approval waits" in refused.err) == (2, True)
+    assert "wrong host" in desk.call("show", run).out

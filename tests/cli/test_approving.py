@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -209,17 +210,31 @@ def test_the_terminal_asks_until_it_is_told(ask: Callable[..., Approval]) -> Non
     out = io.StringIO()
     console: Console = replace(standard_console(), out=out)
     cleared: list[bool] = []
+
+    def waits() -> bool:
+        return True
+
     person = Terminal(console, io.StringIO("perhaps\nYES\nfine\nn\n"), lambda: cleared.append(True))
-    first = person.ask(approval, "a@b.example")
+    first = person.ask(approval, "a@b.example", waits)
     assert first is not None
     assert (first.approves, first.comment) == (True, "fine")
     assert "May I?" in out.getvalue()
     assert "you decide as a@b.example (1 of 2 who must approve)" in out.getvalue()
-    second = person.ask(approval, None)
+    second = person.ask(approval, None, waits)
     assert second is not None
     assert (second.approves, second.comment) == (False, "")
-    assert person.ask(approval, None) is None
+    assert person.ask(approval, None, waits) is None
     assert cleared == [True] * 3
+
+
+def test_the_terminal_gives_up_when_the_run_waits_no_more(ask: Callable[..., Approval]) -> None:
+    """Nobody types anything; the pipe stays open, as a terminal does."""
+    read, write = os.pipe()
+    console: Console = replace(standard_console(), out=io.StringIO())
+    left = iter((True, False))
+    with os.fdopen(read) as answers, os.fdopen(write, "w"):
+        assert Terminal(console, answers, lambda: None).ask(ask(), None, lambda: next(left)) is None
+    assert next(left, None) is None
 
 
 def test_a_trace_does_not_show_the_token(asking: Project, call: Call) -> None:

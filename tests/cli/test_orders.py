@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +42,8 @@ class Stacks:
     """CloudFormation, for which moto needs packages that the project does without."""
 
     def list_stack_resources(self, StackName: str, NextToken: str = "") -> dict[str, Any]:  # noqa: N803 - boto3's own
-        stacks = {"security": {"HistoryTable": "kept", "DataBucket": "data"}, "bare": {"Topic": "t"}}
+        kept = {"HistoryTable": "kept", "DataBucket": "data"}
+        stacks = {"security": kept, "asking": {**kept, "ApprovalDecisionFunction": "decides"}, "bare": {"Topic": "t"}}
         if StackName not in stacks:
             error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
             raise ClientError({"Error": error}, "ListStackResources")
@@ -51,17 +53,32 @@ class Stacks:
         return {**page, "NextToken": str(more)} if more < len(stacks[StackName]) else page
 
 
+class Functions:
+    """Lambda: the function that answers approvals, as far as a command calls it. Fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[str, Any]] = []
+        self.fails = False
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        self.called.append((FunctionName, json.loads(Payload)))
+        return {"FunctionError": "Unhandled"} if self.fails else {}
+
+
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def functions() -> Functions:
+    return Functions()
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, functions: Functions) -> Iterator[Account]:
     """A stack `security` with one run that is under way."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    of_boto = deployed._client
-    monkeypatch.setattr(
-        deployed, "_client", lambda service, url: Stacks() if service == "cloudformation" else of_boto(service, url)
-    )
+    of_boto, ours = deployed._client, {"cloudformation": Stacks(), "lambda": functions}
+    monkeypatch.setattr(deployed, "_client", lambda service, url: ours.get(service) or of_boto(service, url))
     with mock_aws():
         boto3.client("dynamodb").create_table(**table_definition("kept"))
         boto3.client("s3").create_bucket(Bucket="data")
@@ -106,6 +123,22 @@ def test_a_run_of_a_stack_is_cancelled(account: Account) -> None:
     assert account.status() is RunStatus.CANCELLING
     described: Any = boto3.client("stepfunctions").describe_execution(executionArn=account.execution)
     assert described["status"] == "RUNNING"  # its handlers will see to it
+
+
+@pytest.mark.parametrize("flags", [[], ["--now"]])
+def test_a_cancel_withdraws_the_approvals_of_a_run(account: Account, functions: Functions, flags: list[str]) -> None:
+    assert main(["cancel", RUN, *flags, "--stack", "asking"]) == 0
+    assert functions.called == [("decides", {"operation": "cancel", "run": RUN})]
+    assert account.status() is RunStatus.CANCELLING
+
+
+def test_a_cancel_whose_approvals_stay_says_so(
+    account: Account, functions: Functions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    functions.fails = True
+    assert main(["cancel", RUN, "--stack", "asking"]) == 1
+    assert "within five minutes" in capsys.readouterr().err
+    assert account.status() is RunStatus.CANCELLING  # the order stands
 
 
 def test_a_run_of_a_stack_is_stopped(account: Account) -> None:

@@ -159,6 +159,7 @@ steps:
             "and_this.undecided": "a Catch has no output: only when nobody decides",
             "at_last": "its task",
             "at_last.rejected": "where a timeout becomes a rejection",
+            "workflow.cancelled": "the run's cancel, which its handler must not take",
             "put": "its task",
         },
     ),

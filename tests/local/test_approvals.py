@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from stepsmith_functions.approvals.local import LocalApprovalStore
 from stepsmith_functions.approvals.records import Approval, ApprovalStatus
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunStatus, StepStatus
+from stepsmith_functions.runtime.control import Control, Order
 
 Run = Callable[..., RunReport]
 ASK = """name: asks
@@ -37,9 +38,14 @@ class Scripted:
     says: Sequence[Answer]
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
+    then: Callable[[Approval], None] = lambda approval: None
+    """What happens elsewhere meanwhile, once the first question is asked."""
 
-    def ask(self, approval: Approval, approver: str | None) -> Answer | None:
+    def ask(self, approval: Approval, approver: str | None, waits: Callable[[], bool]) -> Answer | None:
+        assert waits()
         self.asked.append((approval.path, approver))
+        if len(self.asked) == 1:
+            self.then(approval)
         return self.says[len(self.asked) - 1] if len(self.asked) <= len(self.says) else None
 
     def told(self, approval: Approval) -> None:
@@ -147,6 +153,55 @@ steps:
     report = run(text, person=person)
     assert report.run.status is RunStatus.SUCCEEDED
     assert person.asked == [("parallel.asked.ok", None), ("parallel.other.then", None)]
+
+
+HERE = "id: ok, approval: {message: May I?, timeout: 1h}"
+CANCELLED: Mapping[str, str] = {
+    "alone": f"  - {{{HERE}}}\n",
+    "handled": f"  - {{{HERE}, on_failure: [{{then: continue}}]}}\n",
+    "caught": f"  - try: [{{{HERE}}}]\n    catch: [{{then: continue}}]\n",
+    "branch": f"  - {{parallel: {{one: [{{{HERE}}}], two: [{{wait: 1s}}]}}, on_failure: continue}}\n",
+    "loop": f"  - {{for_each: {{in: [1, 2], tolerate: 2, steps: [{{{HERE}}}]}}, on_failure: continue}}\n",
+}
+
+
+@pytest.mark.parametrize("pause", [False, True])
+@pytest.mark.parametrize("where", CANCELLED)
+def test_a_cancel_wakes_a_waiting_approval(run: Run, tmp_path: Path, where: str, pause: bool) -> None:
+    """It passes every handler by, goes out through the `finally`, and nobody can decide any more."""
+    text = f"name: asks\nsteps:\n{CANCELLED[where]}  - {{id: then, wait: 1s}}\nfinally: [{{id: last, wait: 1s}}]\n"
+    path = tmp_path / ".stepsmith" / "history.db"
+
+    def cancel(approval: Approval) -> None:
+        runs, why = LocalRunStore(path), Control(Order.CANCEL, "ann", approval.asked_at, "wrong host")
+        waits, paused = RunStatus.WAITING_APPROVAL, RunStatus.PAUSED
+        if pause:
+            assert runs.order(approval.run_id, Control(Order.PAUSE, "ann", approval.asked_at), [waits], paused)
+        assert runs.order(approval.run_id, why, [paused if pause else waits], RunStatus.CANCELLING)
+
+    report = run(text, person=Scripted([], then=cancel))
+    assert (report.run.status, report.run.error and report.run.error.type) == (RunStatus.CANCELLED, "RunCancelled")
+    assert report.run.error is not None
+    assert report.run.error.message == "the run was cancelled by ann: wrong host"
+    ids = [step.step_id for step in report.steps]
+    assert (ids.count("ok"), "then" in ids, ids[-1]) == (1, False, "last")
+    (asked,) = [step for step in report.steps if step.step_id == "ok"]
+    assert asked.status is StepStatus.CANCELLED
+    (kept,) = LocalApprovalStore(path).of_run(report.run.run_id)
+    assert (kept.status, kept.due) == (ApprovalStatus.CANCELLED, None)
+    assert LocalRunStore(path).run(report.run.run_id).status is RunStatus.CANCELLED
+
+
+def test_an_approval_of_a_finally_outlives_a_cancel(run: Run, tmp_path: Path) -> None:
+    text = f"name: asks\nsteps: [{{id: first, wait: 1s}}]\nfinally: [{{{HERE}}}]\n"
+    runs = LocalRunStore(tmp_path / ".stepsmith" / "history.db")
+
+    def cancel(approval: Approval) -> None:
+        order = Control(Order.CANCEL, "ann", approval.asked_at)
+        assert runs.order(approval.run_id, order, [RunStatus.WAITING_APPROVAL], RunStatus.CANCELLING)
+
+    report = run(text, person=Scripted([Answer(True, "root")], then=cancel))
+    assert [step.status for step in report.steps] == [StepStatus.SUCCEEDED, StepStatus.SUCCEEDED]
 
 
 def test_an_approval_that_nobody_can_decide_ends_the_run(run: Run) -> None:

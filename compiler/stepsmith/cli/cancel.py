@@ -27,7 +27,9 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     given = orders.give(arguments, order, orders.OPEN, RunStatus.CANCELLING)
     if arguments.now:
         given.place.stop(given.run, arguments.why)
+        given.place.withdraw_approvals(given.run)
         console.print(f"run {given.short} of {given.run.workflow} is stopped")
         return Exit.DONE
+    given.place.withdraw_approvals(given.run)
     console.print(f"run {given.short} of {given.run.workflow} is cancelled before its next action")
     return Exit.DONE

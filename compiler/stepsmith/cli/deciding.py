@@ -21,7 +21,14 @@ from stepsmith.cli.history import LATEST, unavailable
 from stepsmith.project import project_of
 from stepsmith_functions.approvals.deciding import Decider, vote_of
 from stepsmith_functions.approvals.local import LocalApprovalStore
-from stepsmith_functions.approvals.records import Approval, ApprovalError, ApprovalStatus, NotAskedError, Vote
+from stepsmith_functions.approvals.records import (
+    Approval,
+    ApprovalError,
+    ApprovalStatus,
+    NotAskedError,
+    Vote,
+    cancellation,
+)
 from stepsmith_functions.approvals.shown import approval_shown
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.values import Json
@@ -238,5 +245,8 @@ def decision_lines(run_id: str, console: Console) -> Iterator[str]:
             why = f": {vote.comment}" if vote.comment else ""
             line = f"{approval.path} {said} by {vote.by} at {when}{why}"
             yield "  " + console.style(console.cut(line, console.width - 2), "green" if vote.approves else "red")
+        if approval.withdrawn is not None:
+            line = f"{approval.path} was withdrawn: {cancellation(approval.withdrawn)}"
+            yield "  " + console.style(console.cut(line, console.width - 2), "red")
         if approval.status is ApprovalStatus.WAITING:
             yield f"  {approval.path} {console.cut(f'waits: {approval.message}', max(console.width - 20, 20))}"

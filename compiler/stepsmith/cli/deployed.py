@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import boto3  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
+from stepsmith.cli.deciding import FUNCTION
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith_functions.history.deployment import DEFAULT_DAYS
 from stepsmith_functions.history.dynamodb import DynamoRunStore
@@ -69,6 +71,26 @@ class StackHistories:
     def writer(self, days: str) -> RunStore:
         """The same store, for runs that the stack's handlers have not written: they are kept for `days` days."""
         return _store(self.resources, self.endpoint_url, int(days) if days.isdigit() else DEFAULT_DAYS)
+
+    def withdraw_approvals(self, run: RunRecord) -> None:
+        """Has the approvals that wait in a run withdrawn on which an order to end stands. Raises CommandError when AWS
+        refuses: the function itself looks for such orders every five minutes."""
+        decider = self.resources.get(FUNCTION)
+        if decider is None:
+            return
+        event = {"operation": "cancel", "run": run.run_id}
+        try:
+            answer = _client("lambda", self.endpoint_url).invoke(
+                FunctionName=decider, Payload=json.dumps(event).encode()
+            )
+        except (ClientError, BotoCoreError) as error:
+            reason = str(error)
+        else:
+            if not answer.get("FunctionError"):
+                return
+            reason = f"the function {decider} failed: see its log"
+        late = "it is done within five minutes"
+        raise CommandError(f"no approval was withdrawn: {reason}", help=late, status=Exit.PROBLEMS)
 
 
 def open_stack(stack: str, endpoint_url: str | None) -> StackHistories:

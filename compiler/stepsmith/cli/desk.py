@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Callable
 from typing import Protocol, TextIO
@@ -9,6 +10,7 @@ from typing import Protocol, TextIO
 from stepsmith.cli.console import Console
 from stepsmith.cli.deciding import login
 from stepsmith.local.approvals.desk import Answer, Person
+from stepsmith.local.control import POLL
 from stepsmith_functions.approvals.records import Approval
 
 
@@ -34,8 +36,8 @@ class Terminal:
         self._answers = answers
         self._clear = clear
 
-    def ask(self, approval: Approval, approver: str | None) -> Answer | None:
-        """None once nothing more can be typed: the input has ended."""
+    def ask(self, approval: Approval, approver: str | None, waits: Callable[[], bool]) -> Answer | None:
+        """None once nothing more can be typed (the input has ended), or the run no longer `waits` for it."""
         console = self._console
         self._clear()
         console.print(console.style(f"{approval.path} asks: ", "bold") + approval.message)
@@ -44,19 +46,30 @@ class Terminal:
             need = f" ({given + 1} of {approval.quorum} who must approve)" if approval.quorum > 1 else ""
             console.print(console.style(f"you decide as {approver}{need}", "dim"))
         while True:
-            said = self._line("approve? [y/n] ")
+            said = self._line("approve? [y/n] ", waits)
             if said is None:
                 return None
             if said.lower() in ("y", "yes", "n", "no"):
                 break
-        comment = self._line("comment: ")
+        comment = self._line("comment: ", waits)
         return Answer(said.lower().startswith("y"), login(), comment or "")
 
-    def _line(self, prompt: str) -> str | None:
+    def _line(self, prompt: str, waits: Callable[[], bool]) -> str | None:
         self._console.out.write(prompt)
         self._console.out.flush()
+        while not self._typed():
+            if not waits():
+                self._console.print()
+                return None
         line = self._answers.readline()
         return line.strip() if line else None
+
+    def _typed(self) -> bool:
+        """Whether a line can be read at once, after waiting a little for one. A terminal gives whole lines."""
+        try:
+            return bool(select.select([self._answers], [], [], POLL)[0])
+        except (OSError, ValueError):
+            return True  # no file that could be waited for
 
     def told(self, approval: Approval) -> None:
         _tell(self._console, approval)
@@ -71,7 +84,7 @@ class Elsewhere:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def ask(self, approval: Approval, approver: str | None) -> Answer | None:  # noqa: ARG002
+    def ask(self, approval: Approval, approver: str | None, waits: Callable[[], bool]) -> Answer | None:  # noqa: ARG002
         return None
 
     def told(self, approval: Approval) -> None:

@@ -39,6 +39,10 @@ class Histories(Protocol):
         """Ends the run's execution at once."""
         ...
 
+    def withdraw_approvals(self, run: RunRecord) -> None:
+        """Has the approvals that wait in a run withdrawn on which an order to end stands."""
+        ...
+
 
 class LocalHistories:
     """The runs of this project. The process that runs one heeds the order to stop that stands on its record."""
@@ -55,6 +59,10 @@ class LocalHistories:
     def stop(self, run: RunRecord, why: str) -> None:
         """Nothing more than the order, which stands on the run's record."""
         del run, why
+
+    def withdraw_approvals(self, run: RunRecord) -> None:
+        """Nothing: the process of the run looks for the order while it waits."""
+        del run
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:

@@ -59,6 +59,11 @@ class LocalControl:
         # Within a step a pause is not heeded here: the function's time runs on, and the next step waits.
         return [control for control in self._current(run_ids) if control.order is not Order.PAUSE]
 
+    def standing(self, run_ids: Sequence[str]) -> Sequence[Control]:
+        """The orders that stand for any of these runs at this moment, pauses included, whatever a handler was told."""
+        self.refresh()
+        return self._current(run_ids)
+
     def _current(self, run_ids: Sequence[str]) -> list[Control]:
         stamp = self._changed()
         if stamp != self._stamp:

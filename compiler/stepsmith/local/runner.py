@@ -181,7 +181,8 @@ def run_workflow(
             def waits(waiting: bool) -> None:
                 store.waits(run_id, waiting, rebuilt(program, execution))
 
-            desk = Desk(aws, project.history if options.keep else None, options.person, waits)
+            orders = control.standing if control is not None else None
+            desk = Desk(aws, project.history if options.keep else None, options.person, waits, orders)
         _drive(aws, execution, control, desk)
         steps = with_kept(merged(rebuilt(program, execution), aws.history.steps(run_id)), kept)
         run = replace(_record(program, execution, data, steps, store.order_for(run_id)), continues=link)

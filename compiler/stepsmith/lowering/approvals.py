@@ -17,12 +17,12 @@ from stepsmith.lowering.codes import ENTRY, UNREPEATABLE
 from stepsmith.lowering.context import Context
 from stepsmith.lowering.deadlines import TIMEOUT, limit
 from stepsmith.lowering.edges import Edge, End
-from stepsmith.lowering.errors import TRANSIENT_RETRIER
+from stepsmith.lowering.errors import TRANSIENT_RETRIER, control_retriers
 from stepsmith.lowering.failing import around, handled, in_time
 from stepsmith.lowering.finishing import finish, own_guards
 from stepsmith.lowering.folding import end_with, fold_or_go
 from stepsmith.lowering.frames import Guard
-from stepsmith.lowering.payloads import RETRY_COUNT, step_path
+from stepsmith.lowering.payloads import RETRY_COUNT, control_of, pausable, step_path
 from stepsmith.lowering.raising import Raised, raise_error
 from stepsmith.model.steps import ApprovalStep, OnTimeout
 
@@ -51,7 +51,7 @@ def lower_approval(context: Context, step: ApprovalStep, edge: Edge, point: Poin
         resource=RESOURCE,
         arguments={"FunctionName": f"${{{FUNCTION}}}", "Payload": _payload(context, step, point)},
         timeout=limit(context, step.timeout),
-        retry=(TRANSIENT_RETRIER, _UNDELIVERED),
+        retry=(*control_retriers(pausable=pausable(context), repeatable=True), TRANSIENT_RETRIER, _UNDELIVERED),
         catch=done.catch,
         assign=done.assign,
         output=UNSET if done.output == jsonata.field(RESULT) else done.output,
@@ -70,6 +70,8 @@ def _payload(context: Context, step: ApprovalStep, point: Point) -> Json:
     run: dict[str, Json] = {"id": context.run_id(), "workflow": context.workflow.name}
     if context.workflow.version is not None:
         run["version"] = jsonata.literal(context.workflow.version)
+    if (control := control_of(context, step)) is not None:
+        run["control"] = control
     return {
         "params": params,
         "token": "{% $states.context.Task.Token %}",

@@ -33,6 +33,7 @@ from stepsmith.lowering.raising import (
 from stepsmith.model.policies import Handler, Then
 from stepsmith.model.steps import (
     ActionStep,
+    ApprovalStep,
     Block,
     ChildStep,
     ForEachStep,
@@ -266,8 +267,8 @@ def _may_be_cancelled(context: Context, step: Step) -> bool:
     if isinstance(step, ForEachStep) and step.distributed:
         return False
     if isinstance(step, ParallelStep | ForEachStep):
-        return any(isinstance(inner, ActionStep | ChildStep) for inner in inside(step))
-    return isinstance(step, ActionStep)
+        return any(isinstance(inner, ActionStep | ApprovalStep | ChildStep) for inner in inside(step))
+    return isinstance(step, ActionStep | ApprovalStep)
 
 
 def _cancelled(context: Context, step: Step, guards: Iterable[Guard]) -> tuple[Catcher, Folded]:

@@ -35,12 +35,8 @@ def payload(
     run: dict[str, Json] = {"id": context.run_id(), "workflow": context.workflow.name}
     if context.workflow.version is not None:
         run["version"] = jsonata.literal(context.workflow.version)
-    if step.id not in context.sheltered:
-        run["control"] = {
-            "pausable": pausable(context),
-            "parents": context.run_parents(),
-            **_concurrency(context),
-        }
+    if (control := control_of(context, step)) is not None:
+        run["control"] = {**control, **_concurrency(context)}
     params = lower_params(context, step.params, point, entry)
     return {
         "params": params.values,
@@ -57,6 +53,13 @@ def payload(
             **(more or {}),
         },
     }
+
+
+def control_of(context: Context, step: Step) -> dict[str, Json] | None:
+    """Whose orders a step heeds; None for one that runs whatever is ordered."""
+    if step.id in context.sheltered:
+        return None
+    return {"pausable": pausable(context), "parents": context.run_parents()}
 
 
 def _concurrency(context: Context) -> dict[str, Json]:

@@ -2,8 +2,9 @@
 
 Of HTTP it hears API Gateway's payload 2.0. GET shows a page and decides nothing, since mail scanners follow links;
 POST decides. A link's secret is all that it asks for. The command line invokes the function itself, which IAM guards:
-`{"operation": "list"}` and `{"operation": "decide", "approval", "name", "approves", "comment"}`. A scheduled event
-sends answers that are still owed.
+`{"operation": "list"}`, `{"operation": "decide", "approval", "name", "approves", "comment"}` and
+`{"operation": "cancel", "run"}`, which withdraws the approvals of a run that was told to end, as its record says, and
+of the runs that it waits for. A scheduled event sends answers that are still owed, and looks for such orders.
 
 No other function may answer tasks. Neither secrets nor tokens are logged.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
@@ -20,7 +21,7 @@ from urllib.parse import parse_qs
 from aws_lambda_powertools.logging import Logger
 
 from stepsmith_functions.api.pages import HEADERS, LONGEST_COMMENT, done_page, note_page, question_page
-from stepsmith_functions.approvals.deciding import Decider, settle_owed, vote_of
+from stepsmith_functions.approvals.deciding import Decider, settle_owed, vote_of, withdraw_cancelled
 from stepsmith_functions.approvals.hosting import store_of
 from stepsmith_functions.approvals.links import id_in, link_of
 from stepsmith_functions.approvals.records import (
@@ -32,6 +33,7 @@ from stepsmith_functions.approvals.records import (
     Link,
     Vote,
     VotedError,
+    cancellation,
 )
 from stepsmith_functions.approvals.shown import approval_shown
 from stepsmith_functions.approvals.store import ApprovalStore
@@ -42,6 +44,8 @@ from stepsmith_functions.runtime import invocation, log
 from stepsmith_functions.runtime.invocation import Host
 from stepsmith_functions.runtime.settings import Settings
 
+MOST_LOOKED_AT: Final = 1000
+"""Approvals that wait, among which those of cancelled runs are looked for."""
 _LARGEST_BODY: Final = 64 * 1024
 _STATUS: Final[Mapping[type[ApprovalError], int]] = {DecidedError: 409, VotedError: 409, ExpiredError: 410}
 
@@ -53,7 +57,8 @@ def handler(event: Mapping[str, Json], _context: object = None) -> dict[str, Jso
     if "requestContext" in event:
         return desk.answer(event)
     if event.get("detail-type") == "Scheduled Event":
-        return {"settled": settle_owed(desk.store, desk.decider, host.clock.now(), desk.logger)}
+        settled = settle_owed(desk.store, desk.decider, host.clock.now(), desk.logger)
+        return {"settled": settled, "withdrawn": desk.withdraw(desk.store.due(limit=MOST_LOOKED_AT))}
     return desk.command(event)
 
 
@@ -71,6 +76,13 @@ class _Desk:
     def decider(self) -> Decider:
         answers = StepFunctionsAnswers(self.host.clients.get("stepfunctions"))
         return Decider(self.store, answers, ToldHistory(self.host, self.settings, self.logger, self.store))
+
+    def withdraw(self, candidates: Iterable[Approval]) -> int:
+        """Withdraws those whose run was told to end; how many there were."""
+        controls = self.host.history.control(self.settings)
+        if controls is None:
+            return 0
+        return withdraw_cancelled(candidates, self.decider, controls.controls, self.host.clock.now(), self.logger)
 
     # -- over HTTP ------------------------------------------------------------------------------------
 
@@ -99,6 +111,8 @@ class _Desk:
             return VotedError("You have decided already.")
         if approval.status in (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED):
             return DecidedError(f"It was {approval.status} by {approval.by}.")
+        if approval.withdrawn is not None:
+            return ExpiredError(f"Nobody needs to decide any more: {cancellation(approval.withdrawn)}.")
         if approval.status is ApprovalStatus.EXPIRED or self.host.clock.now() >= approval.deadline:
             return ExpiredError("The run no longer waits for this decision.")
         return None
@@ -124,15 +138,21 @@ class _Desk:
     # -- for the command line -------------------------------------------------------------------------
 
     def command(self, event: Mapping[str, Json]) -> dict[str, Json]:
-        """`{"approvals": […]}`, `{"approval": …}`, or `{"problem": TEXT}` for a vote that does not count."""
+        """`{"approvals": […]}`, `{"approval": …}`, `{"withdrawn": NUMBER}`, or `{"problem": TEXT}` for a vote that does
+        not count."""
         if event.get("operation") == "list":
             now = self.host.clock.now()
             waiting = [
                 each for each in self.store.due() if each.status is ApprovalStatus.WAITING and now < each.deadline
             ]
             return {"approvals": [approval_shown(each) for each in waiting]}
+        if event.get("operation") == "cancel":
+            run_id = _text(event, "run")
+            # Those of the run itself are read as they are; its children's by an index, which follows in a moment.
+            inner = [each for each in self.store.due(limit=MOST_LOOKED_AT) if run_id in each.parents]
+            return {"withdrawn": self.withdraw([*self.store.of_run(run_id), *inner])}
         if event.get("operation") != "decide":
-            return {"problem": "an operation is list or decide"}
+            return {"problem": "an operation is list, decide or cancel"}
         name, comment, approves = _text(event, "name"), _text(event, "comment"), event.get("approves") is True
         if not name:
             return {"problem": "somebody must decide: `name` is missing"}

@@ -10,10 +10,18 @@ from aws_lambda_powertools.logging import Logger
 
 from stepsmith_functions.approvals.links import NewSecret, invited, with_links
 from stepsmith_functions.approvals.messages import invitation_text, notice_text, subject_of
-from stepsmith_functions.approvals.records import Approval, ApprovalStatus, name_of, next_due
+from stepsmith_functions.approvals.records import (
+    Approval,
+    ApprovalStatus,
+    cancellation,
+    cancelled,
+    name_of,
+    next_due,
+)
 from stepsmith_functions.approvals.store import ApprovalStore
 from stepsmith_functions.approvals.telling import ApprovalHistory
-from stepsmith_functions.runtime.errors import ActionError
+from stepsmith_functions.runtime.control import Control
+from stepsmith_functions.runtime.errors import ActionError, RunCancelled
 from stepsmith_functions.runtime.notifying import DeliveryFailed
 
 
@@ -29,15 +37,23 @@ class Asker:
     logger: Logger
     new_secret: NewSecret
 
-    def ask(self, approval: Approval, notify: Sequence[str]) -> Approval:
+    def ask(
+        self, approval: Approval, notify: Sequence[str], ended: Callable[[], Control | None] = lambda: None
+    ) -> Approval:
         """Keeps the question and sends it. A second call with the same token does nothing.
 
-        Raises the first failure of a delivery when fewer approvers could be told than must approve.
+        Raises RunCancelled when the run has been told to end, as `ended` says, and the first failure of a delivery when
+        fewer approvers could be told than must approve.
         """
         invitations, links = invited(range(len(approval.approvers)), self.new_secret)
         approval = replace(approval, links=links, due=next_due(approval, approval.asked_at))
         if not self.store.ask(approval):
             return approval
+        # Once it is kept: who cancels writes the order first and then looks for approvals, so that one sees the other.
+        if (order := ended()) is not None:
+            withdrawn = replace(cancelled(approval, order, approval.asked_at), due=None)
+            self.store.replace(approval, withdrawn)
+            raise RunCancelled(cancellation(order))
         self.history.asked(approval)
         if self.send is None:
             return approval

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from stepsmith_functions.approvals.records import Approval, ApprovalStatus, Link, Vote
 from stepsmith_functions.history.values import Json, from_stamp, from_text, to_stamp, to_text
+from stepsmith_functions.runtime.control import Control, Order
 
 
 def approval_to_text(approval: Approval) -> str:
@@ -29,6 +30,9 @@ def approval_to_text(approval: Approval) -> str:
         "votes": [_vote(vote) for vote in approval.votes],
         "params": approval.params,
         "untold": list(approval.untold),
+        "controlled": approval.controlled,
+        "parents": list(approval.parents),
+        "withdrawn": _order(approval.withdrawn) if approval.withdrawn else None,
         "status": approval.status.value,
         "due": to_stamp(approval.due) if approval.due else None,
         "revision": approval.revision,
@@ -41,7 +45,7 @@ def approval_from_text(text: str, token: str) -> Approval:
     document = from_text(text)
     if not isinstance(document, Mapping):
         raise ValueError("a document of an approval is a mapping")
-    due = document.get("due")
+    due, withdrawn = document.get("due"), document.get("withdrawn")
     return Approval(
         run_id=_text(document, "run_id"),
         path=_text(document, "path"),
@@ -61,9 +65,22 @@ def approval_from_text(text: str, token: str) -> Approval:
         votes=tuple(_vote_of(each) for each in _list(document, "votes") if isinstance(each, Mapping)),
         params=document.get("params"),
         untold=tuple(map(str, _list(document, "untold"))),
+        controlled=document.get("controlled") is True,
+        parents=tuple(map(str, _list(document, "parents"))),
+        withdrawn=_order_of(withdrawn) if isinstance(withdrawn, Mapping) else None,
         status=ApprovalStatus(_text(document, "status")),
         due=from_stamp(due) if isinstance(due, str) else None,
         revision=_number(document, "revision") or 0,
+    )
+
+
+def _order(order: Control) -> Json:
+    return {"order": order.order.value, "by": order.by, "at": to_stamp(order.at), "why": order.why}
+
+
+def _order_of(document: Mapping[str, Json]) -> Control:
+    return Control(
+        Order(_text(document, "order")), _text(document, "by"), _moment(document, "at"), _text(document, "why")
     )
 
 

@@ -29,6 +29,8 @@ def read_question(event: Mapping[str, Json], asked_at: datetime) -> tuple[Approv
     quorum = _number(params, "quorum") or 1
     if approvers and quorum > len(approvers):
         raise InvalidParams(f"approvers: {quorum} must approve, and {len(approvers)} are asked")
+    control = run.get("control")
+    parents = control.get("parents") if isinstance(control, Mapping) else None
     approval = Approval(
         run_id=_text(run, "id"),
         path=_text(step, "path"),
@@ -45,6 +47,8 @@ def read_question(event: Mapping[str, Json], asked_at: datetime) -> tuple[Approv
         remind=_number(params, "remind"),
         token=token,
         params=dict(params),
+        controlled=isinstance(control, Mapping),
+        parents=tuple(each for each in parents if isinstance(each, str)) if isinstance(parents, list) else (),
     )
     return approval, _recipients(params, "notify")
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from stepsmith_functions.history.values import Json
+from stepsmith_functions.runtime.control import Control
 
 MOST_LINKS: Final = 5
 """How many questions to one approver keep working links: the last ones."""
@@ -27,6 +28,8 @@ class ApprovalStatus(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     """Nobody waits any more: the time is over, or the run has ended."""
+    CANCELLED = "cancelled"
+    """Nobody needs to decide: the run was cancelled."""
 
 
 class ApprovalError(Exception):
@@ -107,6 +110,12 @@ class Approval:
     """What the step was called with, as the history shows it."""
     untold: tuple[str, ...] = ()
     """The names of recipients who could not be told."""
+    controlled: bool = False
+    """Whether a cancel of its run withdraws it: not where it stands in a `finally`."""
+    parents: tuple[str, ...] = ()
+    """The runs that wait for its run, the nearest first."""
+    withdrawn: Control | None = None
+    """The order that has cancelled it."""
     status: ApprovalStatus = ApprovalStatus.WAITING
     due: datetime | None = None
     """When the store has to look at it again: for a reminder, its end, or an answer that is still owed to the task."""
@@ -170,6 +179,8 @@ def voted(approval: Approval, vote: Vote) -> Approval:
     """
     if approval.status in _DECIDED:
         raise DecidedError(f"it was {approval.status} by {approval.by}")
+    if approval.withdrawn is not None:
+        raise ExpiredError(f"nobody needs to decide any more: {cancellation(approval.withdrawn)}")
     if approval.status is ApprovalStatus.EXPIRED or vote.at >= approval.deadline:
         raise ExpiredError("it is too late: the run no longer waits for this decision")
     if approval.approvers and (vote.approver is None or not 0 <= vote.approver < len(approval.approvers)):
@@ -185,6 +196,18 @@ def voted(approval: Approval, vote: Vote) -> Approval:
     decided = status is not ApprovalStatus.WAITING
     # The answer to the task is owed from now on; whoever looks next sends it if this process does not.
     return replace(approval, votes=votes, status=status, due=vote.at if decided else approval.due)
+
+
+def cancelled(approval: Approval, order: Control, now: datetime) -> Approval:
+    """The approval once its run was told to end. Only one that waits is withdrawn: what people decided stands."""
+    if approval.status is not ApprovalStatus.WAITING or not approval.controlled:
+        return approval
+    return replace(approval, status=ApprovalStatus.CANCELLED, withdrawn=order, due=now)
+
+
+def cancellation(order: Control) -> str:
+    """The message of the error with which the step fails then; a handler's gate says the same."""
+    return f"the run was {order.sentence()}"
 
 
 def _same(one: Vote, other: Vote) -> bool:

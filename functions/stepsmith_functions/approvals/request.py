@@ -16,9 +16,10 @@ from stepsmith_functions.approvals.question import read_question
 from stepsmith_functions.approvals.records import Approval
 from stepsmith_functions.approvals.telling import ToldHistory
 from stepsmith_functions.history.values import Json
-from stepsmith_functions.runtime import invocation, log
+from stepsmith_functions.runtime import gate, invocation, log
 from stepsmith_functions.runtime.action import LambdaContext
 from stepsmith_functions.runtime.context import ActionContext
+from stepsmith_functions.runtime.control import Control, Order
 from stepsmith_functions.runtime.invocation import Host
 from stepsmith_functions.runtime.notifying import deliver
 from stepsmith_functions.runtime.places import leave
@@ -30,8 +31,9 @@ def handler(event: Mapping[str, Json], context: LambdaContext) -> dict[str, Json
     """Asks what the machine's event asks; a scheduled event sweeps.
 
     `event` is `{"params": {"message", "approvers"?, "notify"?, "quorum", "timeout", "remind"?}, "token", "run": {"id",
-    "workflow", "version"?}, "step": {"id", "path", "line", "attempt"}}`. Raises InvalidParams, RecipientInvalid and
-    DeliveryFailed under these names.
+    "workflow", "version"?, "control"?: {"pausable", "parents"}}, "step": {"id", "path", "line", "attempt"}}`. Raises
+    InvalidParams, RecipientInvalid and DeliveryFailed under these names, and RunPaused and RunCancelled as the gate of
+    an action does.
     """
     host = invocation.host()
     settings = Settings.from_environment(host.environment)
@@ -41,10 +43,33 @@ def handler(event: Mapping[str, Json], context: LambdaContext) -> dict[str, Json
         return {"due": sweep(asker, host.clock.now())}
     approval, notify = read_question(event, host.clock.now())
     with log.keyed(run_id=approval.run_id, step=approval.path):
+        boundary, keepers = _boundary(approval), _keepers(host, settings)
+        gate.does_the_run_go_on(boundary, keepers)
         _step_aside(approval.run_id, host, settings, logger)
-        asked = asker.ask(approval, notify)
+
+        def ended() -> Control | None:
+            order = gate.control_of(boundary, keepers)
+            return order if order is not None and order.order is not Order.PAUSE else None
+
+        asked = asker.ask(approval, notify, ended)
         logger.info("people are asked for an approval", extra={"approvers": list(asked.names)})
     return {"asked": list(asked.names)}
+
+
+def _boundary(approval: Approval) -> gate.Boundary:
+    return gate.Boundary(
+        run_id=approval.run_id,
+        controlled=approval.controlled,
+        pausable=True,
+        parents=approval.parents,
+        attempt=approval.attempt,
+    )
+
+
+def _keepers(host: Host, settings: Settings) -> gate.Keepers:
+    return gate.Keepers(
+        control=lambda: host.history.control(settings), begin=lambda: None, now=host.clock.now, logger=log.logger
+    )
 
 
 def _step_aside(run_id: str, host: Host, settings: Settings, logger: Logger) -> None:

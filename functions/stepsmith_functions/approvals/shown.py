@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from stepsmith_functions.approvals.records import Approval
+from stepsmith_functions.approvals.records import Approval, cancellation
 from stepsmith_functions.history.values import Json, shown_time
 
 
 def approval_shown(approval: Approval) -> dict[str, Json]:
     """`{"id", "run_id", "step", "workflow", "message", "status", "approvers", "quorum", "asked_at", "deadline",
-    "votes": [{"by", "approves", "comment", "at", "via"}], "untold"}`."""
+    "votes": [{"by", "approves", "comment", "at", "via"}], "untold", "withdrawn"}`; `withdrawn` says why nobody needs to
+    decide any more, or null."""
     votes: list[Json] = [
         {
             "by": vote.by,
@@ -32,4 +33,5 @@ def approval_shown(approval: Approval) -> dict[str, Json]:
         "deadline": shown_time(approval.deadline),
         "votes": votes,
         "untold": list(approval.untold),
+        "withdrawn": cancellation(approval.withdrawn) if approval.withdrawn else None,
     }

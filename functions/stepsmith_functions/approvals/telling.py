@@ -59,7 +59,13 @@ class ToldHistory:
         self._try(lambda: self._move(approval, RunStatus.RUNNING, RunStatus.WAITING_APPROVAL))
 
     def decided(self, approval: Approval, at: datetime) -> None:
-        """The step has ended as people decided; the run goes on unless something else waits for them."""
+        """The step has ended as people decided; the run goes on unless something else waits for them.
+
+        Of a step that was withdrawn the execution tells at its end: what a handler can tell is success and failure.
+        """
+        if approval.withdrawn is not None:
+            self._try(lambda: self._go_on(approval))
+            return
         approved = approval.status is ApprovalStatus.APPROVED
         moment = shown_time(approval.decided_at or at) or ""
         output = dict(approved_output(approval.by, approval.comment, moment)) if approved else None

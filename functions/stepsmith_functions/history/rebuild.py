@@ -175,7 +175,7 @@ class _Rebuilder:
                 return _failure(_error(visit))
             return StepStatus.SUCCEEDED
         if visit.aborted_at is not None:
-            return StepStatus.FAILED if self._failed_its_block(visit) else StepStatus.CANCELLED
+            return _failure(_error(visit)) if self._failed_its_block(visit) else StepStatus.CANCELLED
         over = visit.scope.is_over
         match self.history.ending:
             case None if not over and visit.kind != "Fail":

@@ -18,9 +18,11 @@ from stepsmith_functions.api.approvals import handler
 from stepsmith_functions.approvals.dynamodb import DynamoApprovalStore
 from stepsmith_functions.approvals.links import invited, new_secret, url
 from stepsmith_functions.approvals.records import Approval, ApprovalStatus
+from stepsmith_functions.history.deployment import run_store
 from stepsmith_functions.history.items import step_key
 from stepsmith_functions.history.records import RunRecord, RunStatus
 from stepsmith_functions.runtime import clients, log
+from stepsmith_functions.runtime.control import Control, Order
 from stepsmith_functions.runtime.invocation import Host, hosted
 from tests.functions.approvals.conftest import NOW, Clock
 
@@ -206,8 +208,8 @@ def test_a_run_that_cannot_be_told_is_told_by_the_schedule(deployed: Callable[..
     here.states.refusal = "ThrottlingException"
     here.http("POST", here.links[0][0])
     here.states.refusal = ""
-    assert here.call({"detail-type": "Scheduled Event"}) == {"settled": 1}
-    assert here.call({"detail-type": "Scheduled Event"}) == {"settled": 0}
+    assert here.call({"detail-type": "Scheduled Event"}) == {"settled": 1, "withdrawn": 0}
+    assert here.call({"detail-type": "Scheduled Event"}) == {"settled": 0, "withdrawn": 0}
     assert len(here.states.sent) == 1
 
 
@@ -259,3 +261,89 @@ def test_what_is_over_is_not_listed(deployed: Callable[..., Deployment], clock: 
     here = deployed()
     clock.present = NOW + timedelta(hours=2)
     assert here.call({"operation": "list"}) == {"approvals": []}
+
+
+def ordered(here: Deployment, run_id: str, order: Order = Order.CANCEL) -> None:
+    """Puts an order on a run's record, as the command line does."""
+    runs = run_store()
+    runs.put_run(RunRecord(run_id, "w", RunStatus.RUNNING, NOW))
+    control = Control(order, "ann", NOW, "wrong host")
+    assert runs.order(run_id, control, [RunStatus.RUNNING], RunStatus.CANCELLING)
+
+
+def test_a_cancelled_run_waits_for_nobody(deployed: Callable[..., Deployment]) -> None:
+    here = deployed(controlled=True)
+    assert here.call({"operation": "cancel", "run": "run-1"}) == {"withdrawn": 0}  # nobody has ordered it
+    ordered(here, "run-1")
+    assert here.call({"operation": "cancel", "run": "run-1"}) == {"withdrawn": 1}
+    (sent,) = here.states.sent
+    assert sent == {
+        "taskToken": "token-1",
+        "error": "RunCancelled",
+        "cause": "the run was cancelled by ann: wrong host",
+    }
+    assert (here.kept.status, here.kept.due) == (ApprovalStatus.CANCELLED, None)
+    for method in ("GET", "POST"):
+        answer = here.http(method, here.links[0][0])
+        assert answer["statusCode"] == 410
+        assert "the run was cancelled by ann: wrong host" in answer["body"]
+    assert here.call({"operation": "cancel", "run": "run-1"}) == {"withdrawn": 0}
+    assert here.call({"operation": "list"}) == {"approvals": []}
+    problem = here.call({"operation": "decide", "approval": here.approval.id, "name": "a@example.com"})["problem"]
+    assert "cancelled by ann" in problem
+    assert len(here.states.sent) == 1
+
+
+def test_a_cancel_reaches_the_approvals_of_children(deployed: Callable[..., Deployment]) -> None:
+    here = deployed(run_id="child-1", parents=("run-1", "run-0"), controlled=True)
+    ordered(here, "run-0")
+    assert here.call({"operation": "cancel", "run": "run-0"}) == {"withdrawn": 1}
+    assert here.states.sent[0]["error"] == "RunCancelled"
+
+
+@pytest.mark.parametrize(
+    ("changes", "order"),
+    [
+        ({"controlled": False}, Order.CANCEL),  # of a `finally`
+        ({"controlled": True}, Order.PAUSE),
+        ({"controlled": True, "run_id": "run-2"}, Order.CANCEL),
+    ],
+)
+def test_what_a_cancel_does_not_reach_still_waits(
+    deployed: Callable[..., Deployment], changes: dict[str, Any], order: Order
+) -> None:
+    here = deployed(**changes)
+    ordered(here, "run-1", order)
+    assert here.call({"operation": "cancel", "run": "run-1"}) == {"withdrawn": 0}
+    assert here.call({"detail-type": "Scheduled Event"}) == {"settled": 0, "withdrawn": 0}
+    assert here.kept.status is ApprovalStatus.WAITING
+
+
+def test_the_schedule_withdraws_what_a_cancel_has_missed_and_answers_what_it_owes(
+    deployed: Callable[..., Deployment],
+) -> None:
+    here = deployed(controlled=True)
+    ordered(here, "run-1")
+    here.states.refusal = "ThrottlingException"
+    assert here.call({"detail-type": "Scheduled Event"}) == {"settled": 0, "withdrawn": 0}
+    assert here.kept.status is ApprovalStatus.CANCELLED
+    here.states.refusal = ""
+    assert here.call({"detail-type": "Scheduled Event"}) == {"settled": 1, "withdrawn": 0}
+    assert [sent["error"] for sent in here.states.sent] == ["RunCancelled"]
+
+
+def test_an_execution_that_was_stopped_leaves_dead_links(deployed: Callable[..., Deployment]) -> None:
+    here = deployed(controlled=True)
+    ordered(here, "run-1", Order.STOP)
+    here.states.refusal = "TaskTimedOut"
+    assert here.call({"operation": "cancel", "run": "run-1"}) == {"withdrawn": 1}
+    assert (here.kept.status, here.kept.due) == (ApprovalStatus.CANCELLED, None)
+    assert here.http("GET", here.links[0][0])["statusCode"] == 410
+
+
+def test_what_people_decided_stands_when_the_run_is_cancelled(deployed: Callable[..., Deployment]) -> None:
+    here = deployed(controlled=True)
+    here.http("POST", here.links[0][0])
+    ordered(here, "run-1")
+    assert here.call({"operation": "cancel", "run": "run-1"}) == {"withdrawn": 0}
+    assert here.kept.status is ApprovalStatus.APPROVED

@@ -18,11 +18,13 @@ from stepsmith_functions.approvals.hosting import kept_in
 from stepsmith_functions.approvals.memory import MemoryApprovalStore
 from stepsmith_functions.approvals.records import Approval, ApprovalStatus, approval_id
 from stepsmith_functions.approvals.request import handler
+from stepsmith_functions.history.deployment import run_store
 from stepsmith_functions.history.items import step_key
 from stepsmith_functions.history.records import RunRecord, RunStatus
 from stepsmith_functions.history.shared import DynamoSharedState
 from stepsmith_functions.runtime import clients, log
-from stepsmith_functions.runtime.errors import InvalidParams
+from stepsmith_functions.runtime.control import Control, Order
+from stepsmith_functions.runtime.errors import InvalidParams, RunCancelled, RunPaused
 from stepsmith_functions.runtime.notifying import RecipientInvalid
 from stepsmith_functions.runtime.places import Concurrency, OnLimit, Verdict, asked, change_places
 from tests.functions.actions.conftest import LambdaContext
@@ -31,11 +33,16 @@ from tests.functions.approvals.conftest import NOW, Clock
 SWEEP = {"detail-type": "Scheduled Event"}
 
 
-def ask(**params: Any) -> Any:
+def ask(parents: list[str] | None = None, **params: Any) -> Any:
     event = {
         "params": {"message": "May I?", "approvers": ["a@example.com"], "quorum": 1, "timeout": 3600, **params},
         "token": "token-1",
-        "run": {"id": "run-1", "workflow": "w", "version": "1.0"},
+        "run": {
+            "id": "run-1",
+            "workflow": "w",
+            "version": "1.0",
+            **({"control": {"pausable": True, "parents": parents}} if parents is not None else {}),
+        },
         "step": {"id": "ok", "path": "each[0].ok", "line": 7, "attempt": 0},
     }
     return handler(json.loads(json.dumps(event)), LambdaContext())
@@ -201,3 +208,42 @@ def test_a_run_that_waits_for_people_lets_another_one_have_its_place(store: Dyna
     assert (verdict("run-1"), verdict("run-2")) == (Verdict.IN, Verdict.FAIL)
     ask()
     assert (verdict("run-2"), verdict("run-1")) == (Verdict.IN, Verdict.WAIT)
+
+
+def ordered(run_id: str, order: Order) -> None:
+    runs = run_store()
+    runs.put_run(RunRecord(run_id, "w", RunStatus.RUNNING, NOW))
+    assert runs.order(run_id, Control(order, "ann", NOW, "lunch"), [RunStatus.RUNNING], RunStatus.PAUSED)
+
+
+@pytest.mark.parametrize("of", ["run-1", "run-0"])
+@pytest.mark.parametrize(("order", "error"), [(Order.PAUSE, RunPaused), (Order.CANCEL, RunCancelled)])
+def test_nobody_is_asked_while_the_run_does_not_go_on(
+    store: DynamoApprovalStore, of: str, order: Order, error: type[Exception]
+) -> None:
+    ordered(of, order)
+    with pytest.raises(error, match="by ann: lunch"):
+        ask(parents=["run-0"])
+    assert store.find(approval_id("run-1", "each[0].ok")) is None
+    assert mails() == []
+
+
+def test_an_approval_of_a_finally_is_asked_in_spite_of_a_cancel(store: DynamoApprovalStore) -> None:
+    ordered("run-1", Order.CANCEL)
+    ask()
+    assert kept(store).status is ApprovalStatus.WAITING
+
+
+def test_a_cancel_between_the_two_looks_is_seen(store: DynamoApprovalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever cancels at this moment found no approval yet: the handler looks again once it is kept."""
+    keep = DynamoApprovalStore.ask
+
+    def kept_late(self: DynamoApprovalStore, approval: Approval) -> bool:
+        ordered("run-1", Order.CANCEL)
+        return keep(self, approval)
+
+    monkeypatch.setattr(DynamoApprovalStore, "ask", kept_late)
+    with pytest.raises(RunCancelled):
+        ask(parents=[])
+    assert (kept(store).status, kept(store).due) == (ApprovalStatus.CANCELLED, None)
+    assert mails() == []

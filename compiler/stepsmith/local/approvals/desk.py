@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from stepsmith.engine import EngineError, Execution, RealClock
 from stepsmith.local.sam import FunctionResource
-from stepsmith_functions.approvals.deciding import Decider
+from stepsmith_functions.approvals.deciding import Decider, Orders, end_ordered
 from stepsmith_functions.approvals.hosting import kept_in
 from stepsmith_functions.approvals.local import LocalApprovalStore
 from stepsmith_functions.approvals.memory import MemoryApprovalStore
 from stepsmith_functions.approvals.records import Approval, ApprovalError, ApprovalStatus, Vote
 from stepsmith_functions.approvals.store import ApprovalStore
 from stepsmith_functions.approvals.tasks import StepFunctionsAnswers
+from stepsmith_functions.history.store import HistoryError
+from stepsmith_functions.runtime.control import Control, Order
 
 if TYPE_CHECKING:
     from stepsmith.local.aws import LocalAws
@@ -50,8 +52,9 @@ class Answer:
 class Person(Protocol):
     """Somebody at the desk, or who is told how others decide."""
 
-    def ask(self, approval: Approval, approver: str | None) -> Answer | None:
-        """What they say as `approver` (None: as themselves); None: they cannot be asked, somebody else decides."""
+    def ask(self, approval: Approval, approver: str | None, waits: Callable[[], bool]) -> Answer | None:
+        """What they say as `approver` (None: as themselves); None: they cannot be asked, somebody else decides, or the
+        run no longer `waits`."""
         ...
 
     def told(self, approval: Approval) -> None:
@@ -88,7 +91,8 @@ class _Noting:
 
 
 class Desk:
-    """Drives executions that may ask people. `history` is the file where other processes decide, None for nobody."""
+    """Drives executions that may ask people. `history` is the file where other processes decide, None for nobody.
+    `orders` gives what stands for runs: one that was cancelled waits for nobody."""
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class Desk:
         history: Path | None,
         person: Person | None,
         waits: Callable[[bool], None] = lambda waiting: None,  # noqa: ARG005
+        orders: Orders | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._aws = aws
@@ -103,6 +108,7 @@ class Desk:
         self._store = _Noting(LocalApprovalStore(history) if history is not None else MemoryApprovalStore())
         self._person = person
         self._waits = waits
+        self._orders = orders
         self._sleep = sleep
         self._told: set[str] = set()
         answers = StepFunctionsAnswers(aws.client("stepfunctions"))
@@ -123,6 +129,8 @@ class Desk:
         if not execution.running:
             return True
         waiting = self._waiting()
+        if any(self._withdrawn(each) for each in waiting):
+            return True
         if any(self._store.find(name) is None for name in self._store.asked):
             engine.stop(execution, NOT_MOCKED, "the history in which people decide has been removed")
             return True
@@ -159,6 +167,26 @@ class Desk:
         except EngineError:
             return False
         return True
+
+    def _withdrawn(self, approval: Approval) -> bool:
+        """Whether it waits no more because its run, or one that waits for it, was told to end."""
+        order = self._end_ordered(approval)
+        if order is None or approval.status is not ApprovalStatus.WAITING:
+            return False
+        self._decider.withdraw(approval, order, self._aws.now())
+        self._store.asked.pop(approval.id, None)
+        self._waits(False)
+        return True
+
+    def _end_ordered(self, approval: Approval) -> Control | None:
+        if self._orders is None:
+            return None
+        try:
+            order = end_ordered(approval, self._orders)
+        except HistoryError:
+            return None  # as a handler, which begins where the orders cannot be read
+        # An order to stop interrupts the run wherever it is: nothing of it may run any more.
+        return order if order is not None and order.order is Order.CANCEL else None
 
     def _end(self, approval: Approval) -> None:
         self._store.replace(approval, replace(approval, status=ApprovalStatus.EXPIRED, due=None))
@@ -202,9 +230,9 @@ class Desk:
         assert self._person is not None
         approver = approval.missing[0] if approval.approvers else None
         name = approval.names[approver] if approver is not None else None
-        answer = self._person.ask(approval, name)
+        answer = self._person.ask(approval, name, lambda: self._end_ordered(approval) is None)
         if answer is None:
-            return False
+            return self._end_ordered(approval) is not None
         # Virtual time stands still while people think; a decision in time is one that the run has waited for.
         now = max(approval.asked_at, self._aws.now())
         vote = Vote(name or answer.by, answer.approves, now, answer.comment, approver, "terminal")
