@@ -168,6 +168,7 @@ def test_an_error_that_a_workflow_raises_itself_is_told_where_a_handler_takes_it
         {"count": 3},
     )
     assert [(step["id"], step["status"], step["error"]) for step in ran.steps if step["status"] == "failed"] == [
+        ("careful", "failed", {"type": "TooMany", "message": "3 at once"}),  # as its status is read, though it went on
         ("too_many", "failed", {"type": "TooMany", "message": "3 at once"}),
         ("after", "failed", {"type": "FarTooMany", "message": "3 of them"}),
     ]
@@ -274,3 +275,19 @@ def by_id(ran: Ran, step_id: str) -> dict[str, object]:
     """The first step with this id, wherever it stands."""
     found: dict[str, object] = next(step for step in ran.steps if step["id"] == step_id)
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+
+
+def test_a_failure_before_a_finally_is_shown_at_its_line(desk: Desk) -> None:
+    desk.workflow(
+        """
+        name: held-up
+        steps:
+          - {id: first, wait: 1s}
+          - {id: bad, fail: {error: Broken, cause: no good}}
+        finally:
+          - {id: last, wait: 1s}
+        """
+    )
+    called = desk.call("run", "held-up")
+    assert called.status == 1
+    assert 'held-up.yaml:4:3: error: step "bad" failed with Broken: no good' in called.out + called.err

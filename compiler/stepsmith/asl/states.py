@@ -55,12 +55,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way out of a state that other steps were folded into: it is known by the state that comes next and, where two
-    ways lead to the same one, by the state's output."""
+    """A way out of a state that other steps were folded into, or on which blocks fail: it is known by the state that
+    comes next and, where two ways lead to the same one, by the state's output or the error that was caught."""
 
     next: str
     steps: tuple[str, ...]
     output: MaybeJson = UNSET
+    fails: tuple[str, ...] = ()
+    """The blocks around it that fail with the error that goes this way."""
+    errors: tuple[str, ...] = ()
+    """Those that a Catch takes; none for other ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,10 @@ class Origin:
     """Its step can be undone, and the step's output is not what the task answered."""
     wraps: bool = False
     """Its output is not the step's own but holds it under `output`."""
+    raises: str | None = None
+    """The error that its step fails with here; an error that is raised again has no name yet."""
+    says: str | None = None
+    """The message of that, where it is constant."""
 
 
 @dataclass(frozen=True, slots=True)

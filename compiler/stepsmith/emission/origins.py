@@ -15,12 +15,12 @@ from stepsmith.model.steps import (
     ActionStep,
     ApprovalStep,
     Block,
-    FailStep,
     ForEachStep,
     OnTimeout,
     ParallelStep,
     RepeatStep,
     Step,
+    SwitchStep,
     TryStep,
     handlers_of,
     inner_blocks,
@@ -50,8 +50,9 @@ def origins(workflow: Workflow, machine: StateMachine) -> dict[str, Json]:
     everything = {state.name: state for state in every_state(machine.states)}
     rounds = dict(_rounds(everything, places))
     states: dict[str, Json] = {state.name: _state(state, places, rounds) for state in everything.values()}
+    have = {state.origin.step for state in everything.values() if state.origin.role is Role.BLOCK}
     for place in places.values():
-        if isinstance(place.step, TryStep):
+        if isinstance(place.step, TryStep | SwitchStep | RepeatStep) and place.step.id not in have:
             states[f"{place.step.id}.try"] = _entry(place, Role.BLOCK)
     steps: dict[str, Json] = {
         name: {"line": place.step.span.start.line, "path": place.path}
@@ -121,8 +122,10 @@ def _state(state: State, places: dict[str, _Place], rounds: dict[str, str]) -> J
         }
     else:
         entry = _entry(place, origin.role)
-        if origin.role is Role.RAISE and isinstance(place.step, FailStep) and state.name == place.step.id:
-            entry["raises"] = place.step.error
+        if is_written(place.step) and origin.raises is not None:
+            entry["raises"] = origin.raises
+            if origin.says is not None:
+                entry["says"] = origin.says
     if state.name in rounds:
         entry["round_of"] = rounds[state.name]
     if origin.wraps:
@@ -160,4 +163,8 @@ def _entry(place: _Place, role: Role) -> dict[str, Json]:
 
 def _way(way: Way) -> Json:
     entry: dict[str, Json] = {"next": way.next, "steps": list(way.steps)}
+    if way.fails:
+        entry["fails"] = list(way.fails)
+    if way.errors:
+        entry["errors"] = list(way.errors)
     return entry if isinstance(way.output, Unset) else {**entry, "output": way.output}

@@ -401,7 +401,8 @@ def _error(
     step, line = origin_of(program, execution.failure.state if execution.failure else None)
     failure = execution.failure
     message = failure.message if failure and failure.message else message_of(execution.cause)
-    return RunError(execution.error or "States.Runtime", message, step, line)
+    error = RunError(execution.error or "States.Runtime", message, step, line)
+    return error if step is not None else located(error, steps)  # behind a `finally` the machine ends for no step
 
 
 def origin_of(program: Program, state: str | None) -> tuple[str | None, int | None]:

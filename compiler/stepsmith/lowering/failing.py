@@ -165,12 +165,12 @@ def leaving(context: Context, step: Step) -> Guard:
     return Guard(None, Edge(name), variable, step, ())
 
 
-def leaves(context: Context, step: Step) -> tuple[tuple[Retrier, ...], tuple[Catcher, ...]]:
+def leaves(context: Context, step: Step) -> tuple[tuple[Retrier, ...], tuple[Catcher, ...], tuple[Way, ...]]:
     """What a block with branches or iterations does with an error that is on its way to the rollback: it is not tried
-    again, and goes on its way."""
+    again, and goes on its way; which blocks fail on that."""
     blocks = inner_blocks(step)
     if not any(rolls_back(inner) for block in blocks for inner in walk(block)):
-        return (), ()
+        return (), (), ()
     guard = leaving(context, step)
     told = jsonata.call("parse", jsonata.verbatim("$states.errorOutput.Cause"))
     error: dict[str, Json] = {
@@ -189,7 +189,8 @@ def leaves(context: Context, step: Step) -> tuple[tuple[Retrier, ...], tuple[Cat
         jsonata.call("merge", jsonata.array(marks)).text if marks else told.text
     )
     retrier = Retrier((LEAVES,), interval=1, max_attempts=0, backoff=1.0)
-    return (retrier,), (Catcher((LEAVES,), must_go(folded), assign, output={}),)
+    way = Way(must_go(folded), folded.steps, fails=changed.failed, errors=(LEAVES,))
+    return (retrier,), (Catcher((LEAVES,), way.next, assign, output={}),), (way,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,15 +215,16 @@ def catching(context: Context, step: Step, own: tuple[Guard, ...]) -> Catching:
     """The step's own handlers, then those of the blocks around it; before them, the way of a cancel past them."""
     may_be = _may_be_cancelled(context, step)
     guards = (*own, *around(context, step, cancel=may_be))
-    found: list[tuple[Catcher, Folded]] = []
+    found: list[_Caught] = []
     if may_be and hides_a_cancel(guards):
         found.append(_cancelled(context, step, guards))
     for guard in guards:
         found.append(_catcher(context, step, guard))
         if guard.errors is None:
             break
-    ways = tuple(Way(catcher.next, folded.steps) for catcher, folded in found if folded.steps)
-    catchers = tuple(catcher for catcher, _ in found)
+    ways = tuple(Way(each.catcher.next, each.steps, fails=each.fails, errors=each.catcher.errors) for each in found)
+    ways = ways if any(way.steps or way.fails for way in ways) else ()
+    catchers = tuple(each.catcher for each in found)
     first, last = _timeouts(context, step, guards)
     return Catching((*first, *catchers, *last), ways)
 
@@ -271,7 +273,16 @@ def _may_be_cancelled(context: Context, step: Step) -> bool:
     return isinstance(step, ActionStep | ApprovalStep)
 
 
-def _cancelled(context: Context, step: Step, guards: Iterable[Guard]) -> tuple[Catcher, Folded]:
+@dataclass(frozen=True, slots=True)
+class _Caught:
+    """A catcher, the steps that were folded into its way, and the blocks that fail on it."""
+
+    catcher: Catcher
+    steps: tuple[str, ...] = ()
+    fails: tuple[str, ...] = ()
+
+
+def _cancelled(context: Context, step: Step, guards: Iterable[Guard]) -> _Caught:
     """The Catch of a cancel: the innermost `finally` around, else the end of this map of states."""
     leaving = next((guard for guard in guards if guard.leaving), None)
     if leaving is not None:
@@ -284,12 +295,10 @@ def _cancelled(context: Context, step: Step, guards: Iterable[Guard]) -> tuple[C
         span = context.workflow.span
         cause = "{% $states.input.Cause %}"
         context.add(FailState(name=name, origin=Origin(Role.RAISE, span), error=CANCELLED, cause=cause))
-    return Catcher((CANCELLED,), name), Folded(name, {})
+    return _Caught(Catcher((CANCELLED,), name))
 
 
-def _catcher(
-    context: Context, step: Step, guard: Guard, taken: tuple[str, ...] | None = None
-) -> tuple[Catcher, Folded]:
+def _catcher(context: Context, step: Step, guard: Guard, taken: tuple[str, ...] | None = None) -> _Caught:
     raised = caught_fields(context, step, late=taken is None and bool(_taken_by(guard.errors)))
     fields = {name: value for name, value in raised.items() if name != "cause"}
     owner = guard.owner.id if guard.owner else ""
@@ -306,7 +315,7 @@ def _catcher(
     if guard.variable is not None:
         assign[guard.variable] = {**raised, **guard.marks}
     errors = taken or ((EVERYTHING,) if guard.errors is None else guard.errors)
-    return Catcher(errors, must_go(folded), assign, output={}), folded
+    return _Caught(Catcher(errors, must_go(folded), assign, output={}), folded.steps, changed.failed)
 
 
 def handled(step: Step) -> list[Step]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stepsmith.analysis.facts import Facet, Point
 from stepsmith.asl.states import (
     Catcher,
@@ -60,10 +62,11 @@ def joined(
     tolerant = isinstance(step, ForEachStep) and (step.tolerate or step.tolerate_percent is not None)
     if isinstance(step, ForEachStep) and tolerant and distributed is None:
         edge = _tolerance(context, step, edge, own)
-    never_again, out = leaves(context, step)
+    never_again, out, ways = leaves(context, step)
     first = (*out, *first)
     role = Role.BLOCK if is_written(step) else Role.HELPER
     done = finish(context, step, edge, point, own, result, role=role, first=first, kept=kept)
+    done = replace(done, origin=replace(done.origin, ways=(*ways, *done.origin.ways)))
     retry = retriers(step.retry, context.catalog, transient=False)
     retry = (*never_again, *retry) if retry else ()
     state: ParallelState | MapState

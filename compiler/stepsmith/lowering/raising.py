@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepsmith.analysis.facts import Facet
-from stepsmith.asl.states import ChoiceState, FailState, Origin, PassState, Role, Rule
+from stepsmith.asl.states import ChoiceState, FailState, Origin, PassState, Role, Rule, Way
 from stepsmith.document import Json
 from stepsmith.expressions import jsonata
 from stepsmith.lowering.codes import ENTRY
@@ -15,7 +15,7 @@ from stepsmith.lowering.edges import Folded, PendingSet
 from stepsmith.lowering.errors import CANCELLED
 from stepsmith.lowering.folding import fold_to_state, state_for
 from stepsmith.lowering.frames import Guard
-from stepsmith.model.steps import Block, GraphStep, Step, TryStep, handlers_of, inner_blocks, walk
+from stepsmith.model.steps import Block, GraphStep, Step, TryStep, handlers_of, inner_blocks, is_written, walk
 
 EVERYTHING = "States.ALL"
 TASK_FAILED = "States.TaskFailed"
@@ -53,6 +53,8 @@ class Change:
 
     assign: dict[str, Json]
     steps: tuple[str, ...]
+    failed: tuple[str, ...]
+    """The blocks around it that have failed with it."""
     forgets: bool
     """A graph failed with it, of whose steps nothing is known then: which others ran, no one can tell."""
 
@@ -75,7 +77,7 @@ def change(context: Context, step: Step, guard: Guard, error: dict[str, Json], l
         if each.id in own or each.id in together:
             reached = reached or each.id == step.id
             continue
-        if any(inner.id == step.id for block in inner_blocks(each) for inner in walk(block)):
+        if any(inner.id == step.id for inner in _within(each)):
             failed.append(each)
         elif reached and each.id != step.id:
             passed.append(each)
@@ -85,7 +87,14 @@ def change(context: Context, step: Step, guard: Guard, error: dict[str, Json], l
     assign = context.unrun(passed)
     for around in failed:
         assign |= context.record(around, {Facet.STATUS: "failed", Facet.ERROR: error})
-    return Change(assign, (*context.passed(passed), *(around.id for around in failed)), graph is not None)
+    holders = [each for each in walk(block) if is_written(each) and any(inner.id == step.id for inner in _within(each))]
+    ended = dict.fromkeys(around.id for around in (*holders, *failed))
+    return Change(assign, (*context.passed(passed), *(around.id for around in failed)), tuple(ended), graph is not None)
+
+
+def _within(step: Step) -> Iterator[Step]:
+    """The steps of the blocks of `step`, not those of its handlers."""
+    return (inner for block in inner_blocks(step) for inner in walk(block))
 
 
 def _graph_around(step: Step, block: Block) -> GraphStep | None:
@@ -98,46 +107,77 @@ def raise_error(context: Context, name: str, step: Step | None, raised: Raised) 
     """The state called `name` from which the error goes to the handlers around, or ends the run."""
     candidates = list(_takers(context.frame.guards, raised.known))
     span = step.span if step is not None else context.workflow.span
-    origin = Origin(Role.RAISE, span, step.id if step else None)
+    constant = isinstance(raised.message, str) and not raised.message.startswith("{%")
+    origin = Origin(
+        Role.RAISE,
+        span,
+        step.id if step else None,
+        raises=raised.known,
+        says=str(raised.message) if raised.known is not None and constant else None,
+    )
     if not candidates:
         if step is not None and name == step.id:
-            origin = Origin(Role.STEP, span, step.id, step.description)
+            origin = replace(origin, role=Role.STEP, description=step.description)
         return context.add(FailState(name=name, origin=origin, error=text(raised.type), cause=text(raised.cause)))
     past = raised.cancel and raised.known is None and hides_a_cancel(guard for _, guard in candidates)
     if candidates[0][0] is None and not past:
-        assign, target = _to_guard(context, candidates[0][1], step, raised)
-        return context.add(PassState(name=name, origin=origin, assign=assign, output={}, next=target))
+        only = _to_guard(context, candidates[0][1], step, raised)
+        origin = replace(origin, ways=_told((only,)))
+        return context.add(PassState(name=name, origin=origin, assign=only.assign, output={}, next=only.next))
     rules: list[Rule] = []
-    otherwise: tuple[dict[str, Json], str] | None = None
-    onward: tuple[dict[str, Json], str] | None = None
+    otherwise: _Taken | None = None
+    onward: _Taken | None = None
+    taken: list[_Taken] = []
     if past:
         leaving = next((guard for guard in context.frame.guards if guard.leaving), None)
         onward = _to_guard(context, leaving, step, raised) if leaving else _raising_on(context, name, origin, raised)
         cancelled = jsonata.comparison("=", jsonata.verbatim(_code(raised.type)), jsonata.constant(CANCELLED))
-        rules.append(Rule(jsonata.field(cancelled.text), onward[1], onward[0]))
+        taken.append(onward)
+        rules.append(Rule(jsonata.field(cancelled.text), onward.next, onward.assign))
     for errors, guard in candidates:
-        assign, target = _to_guard(context, guard, step, raised)
+        found = _to_guard(context, guard, step, raised)
+        taken.append(found)
         if errors is None:
-            otherwise = assign, target
+            otherwise = found
         else:
             type_ = jsonata.verbatim(_code(raised.type))
             tested = jsonata.binary("in", type_, jsonata.constant(list(errors)))
             if TASK_FAILED in errors:
                 other = jsonata.call("not", jsonata.binary("in", type_, jsonata.constant(list(NOT_TASK_FAILED))))
                 tested = jsonata.chain("or", [tested, other])
-            rules.append(Rule(jsonata.field(tested.text), target, assign))
+            rules.append(Rule(jsonata.field(tested.text), found.next, found.assign))
     if otherwise is None:
         otherwise = onward or _raising_on(context, name, origin, raised)
     state = ChoiceState(
-        name=name, origin=origin, rules=tuple(rules), default=otherwise[1], assign=otherwise[0], output={}
+        name=name,
+        origin=replace(origin, ways=_told(taken)),
+        rules=tuple(rules),
+        default=otherwise.next,
+        assign=otherwise.assign,
+        output={},
     )
     return context.add(state)
 
 
-def _raising_on(context: Context, name: str, origin: Origin, raised: Raised) -> tuple[dict[str, Json], str]:
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Where a raised error goes, what is assigned on the way, which steps were folded into it and which blocks fail."""
+
+    assign: dict[str, Json]
+    next: str
+    steps: tuple[str, ...] = ()
+    fails: tuple[str, ...] = ()
+
+
+def _told(taken: Iterable[_Taken]) -> tuple[Way, ...]:
+    """How the history knows these ways."""
+    return tuple(Way(way.next, way.steps, fails=way.fails) for way in taken if way.steps or way.fails)
+
+
+def _raising_on(context: Context, name: str, origin: Origin, raised: Raised) -> _Taken:
     """The end of this map of states with the error."""
     last = FailState(name=f"{name}.raise", origin=origin, error=text(raised.type), cause=text(raised.cause))
-    return {}, context.add(last)
+    return _Taken({}, context.add(last))
 
 
 def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[str, ...] | None, Guard]]:
@@ -152,14 +192,16 @@ def _takers(guards: Iterable[Guard], known: str | None) -> Iterator[tuple[tuple[
             yield guard.errors, guard
 
 
-def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised) -> tuple[dict[str, Json], str]:
+def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised) -> _Taken:
     assign: dict[str, Json] = {}
+    fails: tuple[str, ...] = ()
     place = ENTRY
     if step is not None:
         error = {name: value for name, value in raised.fields().items() if name != "cause"}
         anew = raised.known is not None
         changed = change(context, step, guard, error, inside(step) if anew and raised.loses_inner else ())
         assign |= changed.assign
+        fails = changed.failed
         place = place.passing(changed.steps)
         place = place if changed.forgets else place.ending(step.id, None, "failed")
         if anew and not changed.forgets:
@@ -167,9 +209,9 @@ def _to_guard(context: Context, guard: Guard, step: Step | None, raised: Raised)
     if guard.variable is not None:
         assign[guard.variable] = {**raised.fields(), **guard.marks}
     if any(isinstance(pending, PendingSet) for pending in guard.edge.pending):
-        return assign, state_for(context, guard.edge)
+        return _Taken(assign, state_for(context, guard.edge), fails=fails)
     folded = fold_to_state(context, guard.edge, place)
-    return {**assign, **folded.assign}, must_go(folded)
+    return _Taken({**assign, **folded.assign}, must_go(folded), folded.steps, fails)
 
 
 def hides_a_cancel(guards: Iterable[Guard]) -> bool:

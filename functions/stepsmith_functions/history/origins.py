@@ -13,14 +13,17 @@ mapping `{"states": {STATE: {...}}, "steps": {STEP: LINE}, "on_failure"?: "rollb
     line      the line of the step's `-`
     action    the name of the action that it calls
     folded    ids of steps without a state of their own that happen when this state ends normally
-    ways      the same for each way out of a Choice: `[{"next": STATE, "steps": [ID...], "output"?: VALUE}]`; the
-              state's output tells two ways to one state apart. On another state: for its ways out by a Catch
+    ways      the same for each way out of a Choice: `[{"next": STATE, "steps": [ID...], "output"?: VALUE, "fails"?:
+              [ID...], "errors"?: [ERROR...]}]`; the state's output tells two ways to one state apart. On another
+              state: for its ways out by a Catch, of which the `errors` it takes do so. `fails`: the blocks of `blocks`
+              that fail with the error which goes this way
     round_of  the path of a `repeat` block: entering this state begins its next round
     undoes    the path of the step that this one undoes, with `[]` for each iteration; which it is in a run, the
               state's input says: `{"undoes": PATH}`
     hands     the variable in which a step without a handler leaves what its undo reads
     reshapes  true: the step can be undone, and its output is not what its handler answered
-    raises    the error that a `fail` step hands to a handler, in whose way no Fail state can stand
+    raises    the error that its step fails with in this state: that of a `fail`, a loop's own
+    says      the message of that error, where it is the same in every run
     wraps     true: the state's output holds the step's under `output`, beside what else leaves a branch
     rejects_late  true: a timeout of the state is a rejection of the approval
     blocks    the paths of the blocks around it that no Map or Parallel stands for (`switch`, `try`, `repeat`),
@@ -60,6 +63,10 @@ class Way:
     output: Json = None
     marked: bool = False
     """Whether `output` tells this way from another to the same state."""
+    fails: tuple[str, ...] = ()
+    """The blocks that fail on it."""
+    errors: tuple[str, ...] = ()
+    """What a Catch takes; empty for other ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Origin:
     round_of: str | None = None
     undoes: str | None = None
     raises: str | None = None
+    says: str | None = None
     blocks: tuple[str, ...] | None = None
     wraps: bool = False
     hands: str | None = None
@@ -127,6 +135,7 @@ def _origin(entry: Mapping[str, Json]) -> Origin:
         round_of=_text(entry, "round_of"),
         undoes=_text(entry, "undoes"),
         raises=_text(entry, "raises"),
+        says=_text(entry, "says"),
         blocks=_texts(blocks) if isinstance(blocks, Sequence) else None,
         wraps=entry.get("wraps") is True,
         hands=_text(entry, "hands"),
@@ -138,7 +147,14 @@ def _origin(entry: Mapping[str, Json]) -> Origin:
 def _ways(value: Json) -> Iterator[Way]:
     for way in value if isinstance(value, Sequence) and not isinstance(value, str) else ():
         if isinstance(way, Mapping) and isinstance(following := way.get("next"), str):
-            yield Way(following, _texts(way.get("steps")), way.get("output"), "output" in way)
+            yield Way(
+                following,
+                _texts(way.get("steps")),
+                way.get("output"),
+                "output" in way,
+                _texts(way.get("fails")),
+                _texts(way.get("errors")),
+            )
 
 
 def _folded_step(entry: Json) -> FoldedStep:

@@ -22,7 +22,7 @@ from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.result import steps_in_order
 from stepsmith_functions.history.values import Json, from_text, shown_time
-from stepsmith_functions.history.visits import History, Visit
+from stepsmith_functions.history.visits import History, Scope, Visit
 
 _SPANNING: Final = ("Map", "Parallel")
 _PER_EVENT: Final = 1000
@@ -62,6 +62,16 @@ class _Found:
     """The blocks around it that no Map or Parallel stands for: the path in the origins, the path in the run."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """How a block has failed, and where it stood then."""
+
+    error: StepError
+    scope: Scope
+
+
+ROLLBACK: Final = "workflow.rollback"
+"""The state that asks the ledger."""
 RAN_OUT: Final = ("States.Timeout", "the run took longer than its timeout")
 _REFUSED: Final = re.compile(rf"\$error\('({RAN_OUT[1]} of \d+ seconds)'\).* field 'TimeoutSeconds'")
 """In the cause of a step that was not begun: Step Functions repeats the expression and names its field (recorded)."""
@@ -87,12 +97,14 @@ class _Rebuilder:
     history: History
     origins: Origins
     run_id: str
-    rounds: dict[str, int] = field(default_factory=dict)
-    """The current round of each `repeat`, by its path."""
+    rounds: dict[str, tuple[int, Scope]] = field(default_factory=dict)
+    """The current round of each `repeat`, by its path, and where it stands: a retry around it begins anew."""
     paths: dict[int, str] = field(default_factory=dict)
     """The path of each visit, by its id."""
     blocks: dict[str, Origin] = field(default_factory=dict)
     """The blocks that no Map or Parallel stands for, by their path in the origins."""
+    fates: dict[str, _Fate] = field(default_factory=dict)
+    """Those of them that have failed, by their path in the run."""
 
     def __post_init__(self) -> None:
         spanning = {visit.state for visit in self.history.visits if visit.kind in _SPANNING}
@@ -101,6 +113,17 @@ class _Rebuilder:
                 self.blocks[origin.path] = origin
 
     def steps(self) -> list[StepRecord]:
+        self._fill_in()
+        found = self._walked()
+        if self._fill_in():  # on the way errors were found that Fail states raise again, and so their blocks' errors
+            found = self._walked()
+        self._fail_ended()
+        found += self._blocks(found)
+        return steps_in_order(_merged(found))
+
+    def _walked(self) -> list[_Found]:
+        """What each visit tells, in their order."""
+        self.rounds, self.paths, self.fates = {}, {}, {}
         found: list[_Found] = []
         for visit in self.history.visits:
             origin = self.origins.of(visit.state)
@@ -108,15 +131,110 @@ class _Rebuilder:
                 continue
             if origin.round_of is not None:
                 block = self._path(origin.round_of, visit)
-                self.rounds[block] = self.rounds.get(block, -1) + 1
+                number, before = self.rounds.get(block, (-1, None))
+                scope = self._scope_of(origin.round_of, visit)
+                self.rounds[block] = (number + 1 if before is scope else 0, scope)
             undone = _undone(visit) if origin.undoes is not None else None
             if undone is not None:
                 self.paths[visit.id] = f"{undone}.rollback"
             elif origin.path is not None:
                 self.paths[visit.id] = self._path(origin.path, visit)
             found += self._of_visit(visit, origin)
-        found += self._blocks(found)
-        return steps_in_order(_merged(found))
+            self._fail_blocks(visit, origin, found)
+        return found
+
+    def _fill_in(self) -> bool:
+        """Adds the errors that the history does not tell: of a Fail state that a Catch around its block has answered,
+        and of the blocks that it has failed. Whether there were any."""
+        found = False
+        for visit in reversed(self.history.visits):  # what stands inside was entered later
+            if not visit.failed or visit.error is not None:
+                continue
+            origin = self.origins.of(visit.state)
+            if visit.kind == "Fail" and origin is not None and origin.raises is not None:
+                visit.error = StepError(origin.raises, origin.says or "")
+            elif visit.failed_inside is not None and visit.failed_inside.error is not None:
+                visit.error = visit.failed_inside.error
+            else:
+                visit.error = _noted(visit)
+            found = found or visit.error is not None
+        return found
+
+    # -- blocks that fail -----------------------------------------------------------------------------
+
+    def _fail_blocks(self, visit: Visit, origin: Origin, found: Sequence[_Found]) -> None:
+        """Notes which blocks fail as the state ends, and forgets that of one which has begun anew (a retry)."""
+        for template in self._around(origin):
+            path = self._path(template, visit)
+            known = self.fates.get(path)
+            if known is not None and known.scope is not self._scope_of(template, visit):
+                del self.fates[path]
+        failing = self._failing(visit, origin)
+        error = self._error_on_its_way(visit, origin, found) if failing or visit.kind == "Fail" else None
+        if visit.kind == "Fail" and visit.error is None:
+            visit.error = error
+        if error is not None:
+            for template in failing:
+                # A block that has failed before keeps its own error.
+                self.fates.setdefault(self._path(template, visit), _Fate(error, self._scope_of(template, visit)))
+
+    def _fail_ended(self) -> None:
+        """Notes the blocks that fail with what nothing has caught: it ends the branch, the iteration or the run."""
+        for visit in self.history.visits:
+            origin = self.origins.of(visit.state)
+            over = visit.scope.is_over or self.history.ending == "Failed"
+            if origin is None or visit.kind == "Fail" or not visit.failed or visit.exited_at is not None or not over:
+                continue
+            error = _error(visit, origin)
+            if error is None or (visit.aborted_at is not None and not self._failed_its_block(visit)):
+                continue
+            for template in self._around(origin):
+                if self._scope_of(template, visit) is visit.scope:
+                    self.fates.setdefault(self._path(template, visit), _Fate(error, visit.scope))
+
+    def _failing(self, visit: Visit, origin: Origin) -> list[str]:
+        """The blocks that fail as the state ends, as the origins call them."""
+        own = [origin.path] if origin.path in self.blocks and origin.path is not None else []
+        if visit.kind == "Fail":
+            return (
+                [each for each in (*own, *self._around(origin)) if self._scope_of(each, visit) is visit.scope]
+                if visit.failed
+                else []
+            )
+        if visit.exited_at is None or not (visit.failed or origin.role == RAISE):
+            return []
+        way = _way_taken(visit, origin)
+        fails = way.fails if way is not None else ()
+        found = [template for template, block in self.blocks.items() if block.step in fails]
+        return [*(own if origin.raises is not None else []), *found]
+
+    def _error_on_its_way(self, visit: Visit, origin: Origin, found: Sequence[_Found]) -> StepError | None:
+        """The error that leaves a state: its own, or the one that it raises for its step."""
+        if origin.raises is not None:
+            return _raised(visit, origin)
+        if origin.role != RAISE:
+            return _error(visit, origin)
+        path = self.paths.get(visit.id)
+        fate = self.fates.get(path) if path is not None else None
+        records = (each.record for each in reversed(found) if each.record.path == path and each.record.error)
+        record = next(records, None)
+        return _noted(visit) or (fate.error if fate else None) or (record.error if record else None)
+
+    def _around(self, origin: Origin) -> list[str]:
+        """The blocks around a state, as the origins call them."""
+        if origin.blocks is not None:
+            return [path for path in origin.blocks if path in self.blocks]
+        return [path for path in self.blocks if _is_inside(origin.path or "", path)]
+
+    def _scope_of(self, template: str, visit: Visit) -> Scope:
+        """Where a block around a visit stands: outside the Maps and Parallels that are in it."""
+        scope = visit.scope
+        while scope.owner is not None:
+            owner = self.origins.of(scope.owner.state)
+            if owner is None or template not in (*self._around(owner), owner.path):
+                break
+            scope = scope.owner.scope
+        return scope
 
     def _of_visit(self, visit: Visit, origin: Origin) -> Iterator[_Found]:
         if origin.step is not None and origin.path is not None:
@@ -126,10 +244,36 @@ class _Rebuilder:
                 yield self._found(visit, origin, self._answered_late(visit, origin))
             elif origin.role in (STEP, SET) or (origin.role == BLOCK and visit.kind in _SPANNING):
                 yield self._found(visit, origin, self._record(visit, origin))
-            elif origin.raises is not None and visit.exited_at is not None:
+            elif origin.raises is not None and origin.path not in self.blocks and (visit.exited_at or visit.failed):
                 record = replace(self._record(visit, origin), status=StepStatus.FAILED, output=None)
-                yield self._found(visit, origin, replace(record, error=_raised(visit, origin.raises)))
+                attempts = record.attempts if origin.step == visit.state else 0  # the loop itself has counted them
+                yield self._found(visit, origin, replace(record, error=_raised(visit, origin), attempts=attempts))
         yield from self._of_folded(visit, origin)
+        yield from self._never_undone(visit)
+
+    def _never_undone(self, visit: Visit) -> Iterator[_Found]:
+        """The undos that the ledger could not give what they read, as its answer says (`rollback.question`)."""
+        lost = _member(_member(visit.result, "Payload"), "lost")
+        if visit.state != ROLLBACK or not isinstance(lost, list) or visit.exited_at is None:
+            return
+        for number, each in enumerate(lost, 1):
+            step, path = f"{_member(each, 'step')}.rollback", f"{_member(each, 'path')}"
+            origin = self.origins.of(step) or Origin(STEP, step)
+            record = StepRecord(
+                run_id=self.run_id,
+                step_id=step,
+                path=f"{path}.rollback",
+                status=StepStatus.FAILED,
+                attempts=0,
+                line=origin.line,
+                action=origin.action,
+                error=StepError("ValueLost", str(_member(each, "reason"))),
+                started_at=visit.exited_at,
+                ended_at=visit.exited_at,
+                sequence=visit.id * _PER_EVENT + number,
+                undoes=path,
+            )
+            yield self._found(visit, replace(origin, blocks=()), record)
 
     # -- steps with a state of their own --------------------------------------------------------------
 
@@ -281,7 +425,10 @@ class _Rebuilder:
         own = [self._found(visit, origin, self._record(visit, origin)) for visit in visits]
         everything = sorted([*own, *members], key=lambda each: each.record.sequence)
         first, last = everything[0], max(everything, key=lambda each: each.visit.exited_id or each.visit.id)
-        status, error = self._block_ending(origin.step or "", everything, last)
+        status, error = self._block_ending(path, origin.step or "", everything, last)
+        fate = self.fates.get(path)
+        if fate is not None and status is not StepStatus.RUNNING:
+            status, error = _failure(fate.error), fate.error
         ends = [each.record.ended_at for each in everything if each.record.ended_at is not None]
         record = replace(
             first.record,
@@ -300,7 +447,9 @@ class _Rebuilder:
         )
         return _Found(record, first.visit, ())
 
-    def _block_ending(self, step: str, parts: Sequence[_Found], last: _Found) -> tuple[StepStatus, StepError | None]:
+    def _block_ending(
+        self, path: str, step: str, parts: Sequence[_Found], last: _Found
+    ) -> tuple[StepStatus, StepError | None]:
         if any(not each.record.status.is_final for each in parts):
             return StepStatus.RUNNING, None
         failed = [each.record for each in parts if each.record.status is StepStatus.FAILED or each.record.error]
@@ -308,14 +457,28 @@ class _Rebuilder:
             return StepStatus.FAILED, StepError(*RAN_OUT)
         following = last.visit.next
         onward = self.origins.of(following.state) if following else None
-        if onward and onward.role == RAISE:
+        own = onward is not None and (last.visit.failed or onward.step == step)
+        if onward and onward.role == RAISE and onward.raises is None and own:
             error = next((record.error for record in failed if record.step_id == onward.step), None)
             error = error or (failed[-1].error if failed else None)
             return _failure(error), error
-        if last.visit.exited_at is not None:  # its failure was caught, and the block went on
-            return StepStatus.SUCCEEDED, None
+        if last.visit.exited_at is not None:  # its failure, if there was one, was caught, and the block went on
+            stopped = self._stopped_within(path, last.visit.next)
+            return (StepStatus.CANCELLED if stopped else StepStatus.SUCCEEDED), None
         status = last.record.status
         return (status, last.record.error) if status is not StepStatus.SKIPPED else (StepStatus.SUCCEEDED, None)
+
+    def _stopped_within(self, path: str, visit: Visit | None) -> bool:
+        """Whether a block ended between two of its steps, in a state of its own: something else has ended it."""
+        while visit is not None:
+            origin = self.origins.of(visit.state)
+            templates = (*self._around(origin), origin.path) if origin is not None else ()
+            if not any(each in self.blocks and self._path(each, visit) == path for each in templates if each):
+                return False
+            if visit.exited_at is None:
+                return visit.kind != "Fail" and (visit.scope.is_over or self.history.ending is not None)
+            visit = visit.next
+        return False
 
     # -- paths ----------------------------------------------------------------------------------------
 
@@ -336,15 +499,12 @@ class _Rebuilder:
         while "[]" in rest:
             before, _, rest = rest.partition("[]")
             path += before
-            path += f"[{max(0, self.rounds.get(path, 0))}]"
+            path += f"[{self.rounds[path][0] if path in self.rounds else 0}]"
         return path + rest
 
     def _found(self, visit: Visit, origin: Origin, record: StepRecord) -> _Found:
-        if origin.blocks is not None:
-            templates = [path for path in origin.blocks if path in self.blocks]
-        else:
-            templates = [path for path in self.blocks if _is_inside(origin.path or "", path)]
-        return _Found(record, visit, tuple((template, self._path(template, visit)) for template in templates))
+        around = tuple((template, self._path(template, visit)) for template in self._around(origin))
+        return _Found(record, visit, around)
 
 
 def _merged(found: Iterable[_Found]) -> list[StepRecord]:
@@ -367,6 +527,10 @@ def _merged(found: Iterable[_Found]) -> list[StepRecord]:
 def _way_taken(visit: Visit, origin: Origin) -> Way | None:
     following = visit.next.state if visit.next else None
     candidates = [way for way in origin.ways if way.next == following]
+    if visit.failed and visit.error is not None:
+        # What leaves for the rollback shows under the error that it began with: then the state alone must tell.
+        error = visit.error.type
+        candidates = [way for way in candidates if not way.errors or _takes(way.errors, error)] or candidates
     marked = [way for way in candidates if way.marked and way.output == visit.output]
     plain = [way for way in candidates if not way.marked]
     return next(iter(marked or plain), None)
@@ -379,13 +543,32 @@ def _handed(visit: Visit, origin: Origin) -> Json:
     return _member(_member(_member(visit.parameters, "Payload"), "step"), "undo")
 
 
-def _raised(visit: Visit, error: str) -> StepError:
-    """The error of a `fail` step that a handler took; its message is on record where something reads it."""
+def _takes(errors: tuple[str, ...], error: str) -> bool:
+    """Whether a Catch of these errors takes one of this name (ASL, "Error names")."""
+    wide = "States.ALL" in errors or ("States.TaskFailed" in errors and error not in _NO_TASK_FAILED)
+    return wide or error in errors
+
+
+_NO_TASK_FAILED: Final = ("States.Timeout", "States.HeartbeatTimeout", "States.QueryEvaluationError")
+
+
+def _raised(visit: Visit, origin: Origin) -> StepError:
+    """The error that a step fails with in a state of its own; its message is on record where something reads it."""
+    error = origin.raises or ""
+    if visit.kind == "Fail" and visit.error is not None:
+        return visit.error
+    noted = _noted(visit)
+    return noted if noted is not None and noted.type == error else StepError(error, origin.says or "")
+
+
+def _noted(visit: Visit) -> StepError | None:
+    """The error that the state has kept in a variable for a handler."""
     for text in visit.assigned.values():
         value = from_text(text)
-        if _member(value, "type") == error and isinstance(message := _member(value, "message"), str):
-            return StepError(error, message)
-    return StepError(error, "")
+        name, message = _member(value, "type"), _member(value, "message")
+        if isinstance(name, str) and isinstance(message, str):
+            return StepError(name, message)
+    return None
 
 
 def _undone(visit: Visit) -> str | None:
