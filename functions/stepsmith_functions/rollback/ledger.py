@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
 
 from stepsmith_functions.history.executions import Executions
 from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.records import StepRecord
 from stepsmith_functions.history.retrying import ServiceRefusedError
-from stepsmith_functions.history.store import HistoryError
+from stepsmith_functions.history.store import HistoryError, ValueLostError
 from stepsmith_functions.history.values import Json, Recorded, StoredValue
 from stepsmith_functions.history.visits import History
 from stepsmith_functions.rollback.completed import ledger_of
@@ -21,13 +23,18 @@ from stepsmith_functions.rollback.question import Question, answer, read_questio
 from stepsmith_functions.runtime import invocation
 from stepsmith_functions.runtime.settings import Settings
 
+PATIENCE: Final = timedelta(minutes=2)
+"""How long a value that cannot be read just now is asked for again: the machine asks for four minutes in all
+(`stepsmith.lowering.undoing`), and what else is to be undone must not wait in vain."""
+
 _logger = logging.getLogger(__name__)
 
 
 def handler(event: Mapping[str, Json], _context: object = None) -> dict[str, Json]:
     """Answers what is to be undone next.
 
-    Raises StepStillRunning while a step may still end, HistoryError when the execution's history cannot be read.
+    Raises StepStillRunning while a step may still end, HistoryError when the execution's history cannot be read, or,
+    for the first two minutes, a value that an undo needs.
     """
     host = invocation.host()
     question = read_question(event)
@@ -44,9 +51,25 @@ def handler(event: Mapping[str, Json], _context: object = None) -> dict[str, Jso
     def load(value: Recorded) -> Json:
         if not isinstance(value, StoredValue):
             return value
-        return source.load(value) if source is not None else None
+        if source is None:
+            raise ValueLostError(f"{value.uri} is in no history of this deployment")
+        try:
+            return source.load(value)
+        except ValueLostError:
+            raise
+        except HistoryError as error:
+            if _asked_for(history, question, host.clock.now()) < PATIENCE:
+                raise  # the machine asks again
+            raise ValueLostError(f"{value.uri} cannot be read: {error}") from error
 
     return answer(question, ledger_of(history, told, question.steps, host.clock.now()), load)
+
+
+def _asked_for(history: History, question: Question, now: datetime) -> timedelta:
+    """How long the machine has been asking; for ever where the history does not tell."""
+    asking = (visit.entered_at for visit in reversed(history.visits) if visit.state == question.asked_by)
+    since = next(asking, None)
+    return PATIENCE if since is None else now - since
 
 
 def _history(executions: Executions, question: Question) -> History:

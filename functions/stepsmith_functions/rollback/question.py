@@ -2,10 +2,12 @@
 
     question  {"run": {"id", "workflow", "execution"}, "asked_by": STATE or null, "after": CURSOR or null,
                "steps": {ID: {"output": PATHS or null, "seconds": N} or {"variable": NAME}}}
-    answer    {"undo": [{"step", "path", "output", "with"}, ..., {"more": CURSOR}?], "problem": TEXT}
+    answer    {"undo": [{"step", "path", "output", "with"}, ..., {"more": CURSOR}?], "problem": TEXT,
+               "lost": [{"step", "path", "reason"}, ...]?}
 
 The latest step comes first. When there is more than a state can hold, the last item has the cursor to ask on with.
-`problem` is empty, or says what nobody knows.
+`problem` is empty, or says what nobody knows. Of the steps in `lost` a value that their undo reads cannot be read: they
+are not undone, the others are, and the history keeps the undo as failed.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from stepsmith_functions.history.store import ValueLostError
 from stepsmith_functions.history.values import Json, Recorded, from_stamp, to_stamp, to_text
 from stepsmith_functions.rollback.completed import Asked, Entry, Ledger
 
 MOST_BYTES: Final = 180_000
 """Of an answer: a state holds 262,144 bytes (Service quotas), and an undo's arguments take from it again."""
 _LONGEST_PROBLEM: Final = 2_000
+_LONGEST_REASON: Final = 200
 
 
 class StepStillRunning(Exception):  # noqa: N818 - the machine's retry names it
@@ -59,29 +63,36 @@ def read_question(event: Mapping[str, Json]) -> Question:
 
 
 def answer(question: Question, ledger: Ledger, load: Callable[[Recorded], Json]) -> dict[str, Json]:
-    """What is to be undone next; `load` fetches values that lie apart. Raises StepStillRunning."""
+    """What is to be undone next; `load` fetches values that lie apart and raises ValueLostError where one is gone.
+    Raises StepStillRunning, and whatever else `load` raises."""
     if ledger.running:
         raise StepStillRunning(f"not over yet: {', '.join(ledger.running)}")
     undo: list[Json] = []
+    lost: list[dict[str, Json]] = []
     room = MOST_BYTES
     last: Entry | None = None
     for entry in ledger.completed:
         if question.after is not None and entry.key >= question.after:
             continue
-        shown: dict[str, Json] = {
-            "step": entry.step,
-            "path": entry.path,
-            "output": pruned(load(entry.output), question.steps[entry.step].output),
-            "with": load(entry.handed) or {},
-        }
+        paths = question.steps[entry.step].output
+        known: dict[str, Json] = {"step": entry.step, "path": entry.path}
+        try:
+            output = {} if paths == () else pruned(load(entry.output), paths)
+            shown: dict[str, Json] = {**known, "output": output, "with": load(entry.handed) or {}}
+        except ValueLostError as error:
+            lost.append({**known, "reason": str(error)[:_LONGEST_REASON]})
+            continue
         room -= len(to_text(shown).encode())
         if room < 0 and last is not None:
             undo.append({"more": [to_stamp(last.ended_at), last.order]})
             break
         undo.append(shown)
         last = entry
-    problem = f"it is not known whether {', '.join(ledger.unknown)} took effect" if ledger.unknown else ""
-    return {"undo": undo, "problem": problem[:_LONGEST_PROBLEM]}
+    problems = [f"it is not known whether {', '.join(ledger.unknown)} took effect"] if ledger.unknown else []
+    if lost:
+        problems.append(f"what the undo of {', '.join(str(each['path']) for each in lost)} reads cannot be read")
+    told: dict[str, Json] = {"undo": undo, "problem": "; ".join(problems)[:_LONGEST_PROBLEM]}
+    return {**told, "lost": [*lost]} if lost else told
 
 
 def pruned(value: Json, paths: Sequence[Sequence[str]] | None) -> Json:

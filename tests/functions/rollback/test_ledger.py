@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from stepsmith_functions.history.executions import HistoryBehindError
 from stepsmith_functions.history.records import StepRecord, StepStatus
 from stepsmith_functions.history.retrying import Backoff
-from stepsmith_functions.history.store import HistoryError
+from stepsmith_functions.history.store import HistoryError, HistoryUnavailableError, ValueLostError
 from stepsmith_functions.history.values import StoredValue
 from stepsmith_functions.rollback import ledger
 from stepsmith_functions.rollback.question import StepStillRunning
@@ -44,8 +44,8 @@ class StepFunctions:
 
 
 class Table:
-    def __init__(self, *steps: StepRecord, broken: bool = False) -> None:
-        self.steps, self.broken = {step.path: step for step in steps}, broken
+    def __init__(self, *steps: StepRecord, broken: bool = False, fails: HistoryError | None = None) -> None:
+        self.steps, self.broken, self.fails = {step.path: step for step in steps}, broken, fails
 
     def told(self, run_id: str) -> Mapping[str, StepRecord]:
         assert run_id == "run-1"
@@ -54,6 +54,8 @@ class Table:
         return self.steps
 
     def load(self, value: StoredValue) -> Any:
+        if self.fails is not None:
+            raise self.fails
         return {"loaded": value.key}
 
 
@@ -174,3 +176,34 @@ def test_without_step_functions_there_is_no_answer(scene: Scene) -> None:
         found.client.get_execution_history = refuse  # type: ignore[method-assign]
         with pytest.raises(HistoryError):
             ledger.handler(question())
+
+
+GONE = ValueLostError("s3://b/large is not there, or no more")
+AWAY = HistoryUnavailableError("S3 does not answer")
+
+
+@pytest.mark.parametrize(("problem", "now"), [(GONE, 110), (AWAY, 1000)])
+def test_one_value_that_cannot_be_read_keeps_one_step_from_being_undone(
+    scene: Scene, problem: HistoryError, now: float
+) -> None:
+    with world(scene, Table(LATE, fails=problem), now=now):
+        answered: Any = ledger.handler(question())
+    assert undone(answered) == ["one"]
+    assert answered["problem"] == "what the undo of three reads cannot be read"
+    (lost,) = answered["lost"]
+    assert (lost["step"], lost["path"]) == ("three", "three")
+    assert str(problem) in lost["reason"]
+
+
+def test_what_cannot_be_read_just_now_is_asked_for_again(scene: Scene) -> None:
+    with world(scene, Table(LATE, fails=AWAY), now=110), pytest.raises(HistoryUnavailableError):
+        ledger.handler(question())
+
+
+def test_a_result_that_no_undo_reads_need_not_be_read(scene: Scene) -> None:
+    asked = question()
+    asked["steps"]["three"]["output"] = []
+    with world(scene, Table(LATE, fails=GONE)):
+        answered = ledger.handler(asked)
+    assert undone(answered) == ["three", "one"]
+    assert "lost" not in answered
