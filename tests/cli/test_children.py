@@ -78,3 +78,49 @@ def test_checks_see_the_other_workflows(capsys: pytest.CaptureFixture[str]) -> N
     Path("workflows/child.yaml").write_text(CHILD.replace("double", "treble"))
     assert main(["check"]) == 1
     assert "unknown-property" in capsys.readouterr().out
+
+
+REHEARSAL = """
+workflow: parent
+input: {n: 4}
+mocks:
+  child.log_false_positive: {return: {record_id: r-1}}
+expect:
+  status: succeeded
+  output: {r: 8}
+  steps:
+    - {id: c, path: c, output: {double: 8}}
+    - {path: c.log_false_positive, output: {record_id: r-1}}
+"""
+
+
+def rehearse(case: str, text: str) -> int:
+    folder = Path("workflows/rehearsals")
+    folder.mkdir(exist_ok=True)
+    (folder / f"parent.{case}.yaml").write_text(text)
+    return main(["test"])
+
+
+def test_a_rehearsal_runs_the_workflows_of_its_steps_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rehearse("four", REHEARSAL) == 0, capsys.readouterr()
+    failing = REHEARSAL.partition("expect:")[0].replace("{n: 4}", "{n: 7}") + "expect: {error: {type: TooBig}}\n"
+    assert rehearse("seven", failing) == 0, capsys.readouterr()
+
+
+def test_a_mocked_step_of_a_child_must_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rehearse("wrong", REHEARSAL.replace("child.log_false_positive:", "child.log_false:")) == 1
+    said = capsys.readouterr()
+    assert 'did you mean "child.log_false_positive"?' in said.out + said.err
+
+
+def test_mocks_of_a_run_reach_the_steps_of_children(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mocks.yaml").write_text("child.log_false_positive: {raise: AwsRefused, message: not now}\n")
+    assert main(["run", "parent", "-p", "n=4", "--mock", "mocks.yaml", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["type"] == "AwsRefused"
+
+
+def test_a_rehearsal_whose_child_does_not_compile_shows_why(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("workflows/child.yaml").write_text(CHILD.replace("log_false_positive", "log_nothing"))
+    assert rehearse("four", REHEARSAL) == 1
+    said = capsys.readouterr()
+    assert "log_nothing" in said.out + said.err

@@ -96,7 +96,7 @@ def execute(arguments: argparse.Namespace, console: Console, store: RunStore, ru
     report(list(plan.diagnostics), sources_of(compiled), console, to_stderr=True)
     if plan.compiled is None or plan.continued is None:
         return Exit.PROBLEMS
-    mocks = mocks_in(arguments.mock, compiled, catalog, console) if arguments.mock else Mocks()
+    mocks = mocks_in(arguments.mock, compiled, catalog, project, console) if arguments.mock else Mocks()
     if mocks is None:
         return Exit.PROBLEMS
     program = program_of(plan.compiled, catalog, project)

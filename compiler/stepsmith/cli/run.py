@@ -13,6 +13,7 @@ from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.cli.inputs import read_input
 from stepsmith.cli.workflows import (
+    children_of,
     compile_file,
     find_workflow,
     load_catalog,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from stepsmith.local.mocks import Mocks
     from stepsmith.local.runner import RunReport
     from stepsmith.pipeline import Compilation
+    from stepsmith.project import Project
     from stepsmith_functions.runtime.control import Control
 
 ANSWERABLE: Final = "$states.context.Task.Token"
@@ -81,7 +83,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         from stepsmith.local.runner import RunOptions, run_workflow
         from stepsmith.local.sam import TemplateError
 
-    mocks = mocks_in(arguments.mock, compiled, catalog, console) if arguments.mock else Mocks()
+    mocks = mocks_in(arguments.mock, compiled, catalog, project, console) if arguments.mock else Mocks()
     if mocks is None:
         return Exit.PROBLEMS
     _add_decisions(mocks, arguments, compiled)
@@ -149,7 +151,9 @@ def told_of(run_id: str, console: Console, view: LiveTree | PlainLines | None) -
     return held
 
 
-def mocks_in(name: str, compiled: Compilation, catalog: ActionCatalog, console: Console) -> Mocks | None:
+def mocks_in(
+    name: str, compiled: Compilation, catalog: ActionCatalog, project: Project, console: Console
+) -> Mocks | None:
     """The mocks in a file; None if it has problems, which are then printed."""
     from stepsmith.loading import load_document, read_source
     from stepsmith.local.mocks import read_mocks
@@ -159,7 +163,8 @@ def mocks_in(name: str, compiled: Compilation, catalog: ActionCatalog, console: 
     document = load_document(source, diagnostics) if source else None
     mocks = None
     if document is not None and compiled.workflow is not None:
-        mocks = read_mocks(document.root, compiled.workflow, catalog, diagnostics)
+        children = children_of(compiled, catalog, project)
+        mocks = read_mocks(document.root, compiled.workflow, catalog, diagnostics, children=children)
     report(list(diagnostics), {name: source} if source else {}, console, to_stderr=True)
     return None if diagnostics.has_errors else mocks
 

@@ -14,6 +14,7 @@ from stepsmith.diagnostics import Diagnostic
 from stepsmith.local.service_models import ServiceModels
 from stepsmith.model.policies import Then
 from stepsmith.model.steps import ChildStep
+from stepsmith.model.workflow import Workflow
 from stepsmith.pipeline import Compilation, compile_bytes
 from stepsmith.project import Project, ProjectError, UnreadablePathError, project_of, shown, workflow_files_in
 from stepsmith.reporting import render
@@ -118,6 +119,23 @@ def program_of(compiled: Compilation, catalog: ActionCatalog, project: Project) 
         _rollback_of(compiled),
         workflow.on_failure is Then.ROLLBACK,
     )
+
+
+def children_of(compiled: Compilation, catalog: ActionCatalog, project: Project) -> dict[str, Workflow]:
+    """The workflows that its steps run, and those that these run, by name. Raises CommandError for one that cannot be
+    opened."""
+    found: dict[str, Workflow] = {}
+    waiting = [compiled.workflow]
+    while waiting:
+        workflow = waiting.pop()
+        for step in workflow.every_step() if workflow is not None else ():
+            if isinstance(step, ChildStep) and step.workflow not in found:
+                path = project.find_workflow(step.workflow)
+                child = compile_file(path, project.relative(path), catalog, project).workflow
+                if child is not None:
+                    found[step.workflow] = child
+                    waiting.append(child)
+    return found
 
 
 def _rollback_of(compiled: Compilation) -> Program | None:

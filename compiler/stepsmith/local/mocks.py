@@ -20,7 +20,7 @@ from stepsmith.local.contracts import UNKNOWN, Contract, contract_of_action, con
 from stepsmith.local.service_models import ServiceModels
 from stepsmith.local.services import compact
 from stepsmith.local.tasks import invocation_result
-from stepsmith.model.steps import ActionStep, ApprovalStep, AwsStep
+from stepsmith.model.steps import ActionStep, ApprovalStep, AwsStep, Step
 from stepsmith.model.workflow import Workflow
 from stepsmith.services import ServiceCatalog
 from stepsmith.source import Span
@@ -91,25 +91,30 @@ def read_mocks(
     catalog: ActionCatalog,
     diagnostics: Diagnostics,
     services: ServiceCatalog | None = None,
+    children: Mapping[str, Workflow] | None = None,
 ) -> Mocks:
-    """The mocks in a document: its `mocks` mapping if it is a rehearsal, else the document itself."""
+    """The mocks in a document: its `mocks` mapping if it is a rehearsal, else the document itself. Steps of `children`,
+    the workflows that it runs, by name, are mocked as CHILD.STEP."""
     node = root.get("mocks") if isinstance(root, MappingNode) and root.get("mocks") is not None else root
     if not isinstance(node, MappingNode):
         assert node is not None
         diagnostics.error(SLUG, "mocks are a mapping of step ids or action names", node.span)
         return Mocks()
-    return Mocks(_Reader(workflow, catalog, diagnostics, services or ServiceModels()).read(node))
+    steps = {step.id: step for step in workflow.every_step()}
+    for name, child in (children or {}).items():
+        steps |= {f"{name}.{step.id}": step for step in child.every_step()}
+    return Mocks(_Reader(steps, catalog, diagnostics, services or ServiceModels()).read(node))
 
 
 @dataclass
 class _Reader:
-    workflow: Workflow
+    steps: Mapping[str, Step]
     catalog: ActionCatalog
     diagnostics: Diagnostics
     services: ServiceCatalog
 
     def read(self, node: MappingNode) -> dict[str, tuple[Mock, ...]]:
-        steps = {step.id: step for step in self.workflow.every_step()}
+        steps = self.steps
         found: dict[str, tuple[Mock, ...]] = {}
         for entry in node.entries:
             step = steps.get(entry.key)

@@ -4,7 +4,7 @@ or that could not happen, must not pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,10 +48,15 @@ def workflow_named(document: Document, diagnostics: Diagnostics) -> Entry | None
 
 
 def read_rehearsal(
-    document: Document, name: str, workflow: Workflow, catalog: ActionCatalog, diagnostics: Diagnostics
+    document: Document,
+    name: str,
+    workflow: Workflow,
+    catalog: ActionCatalog,
+    diagnostics: Diagnostics,
+    children: Mapping[str, Workflow] | None = None,
 ) -> Rehearsal | None:
-    """The rehearsal called `name` of `workflow`; None after reporting an error."""
-    reader = _Reader(workflow, catalog, diagnostics)
+    """The rehearsal called `name` of `workflow`, which runs `children`; None after reporting an error."""
+    reader = _Reader(workflow, catalog, diagnostics, children or {})
     root = document.root
     assert isinstance(root, MappingNode)
     rehearsal = reader.read(root, name)
@@ -63,6 +68,7 @@ class _Reader:
     workflow: Workflow
     catalog: ActionCatalog
     diagnostics: Diagnostics
+    children: Mapping[str, Workflow]
 
     def read(self, root: MappingNode, name: str) -> Rehearsal:
         self.known_keys(root, _KEYS, "a rehearsal")
@@ -71,7 +77,8 @@ class _Reader:
         data = self.input(given, root.span, refused=_type_of(expect.error) == REFUSED)
         answers = {}
         if mocked is not None and not _is_nothing(mocked.value):
-            answers = dict(read_mocks(mocked.value, self.workflow, self.catalog, self.diagnostics).answers)
+            mocks = read_mocks(mocked.value, self.workflow, self.catalog, self.diagnostics, children=self.children)
+            answers = dict(mocks.answers)
         return Rehearsal(name, self.workflow.name, data, expect, answers)
 
     # -- input ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,8 @@ from stepsmith.loading import load_document, read_source
 from stepsmith.local.mocks import Mocks
 from stepsmith.local.program import Program
 from stepsmith.local.runner import RunOptions, RunReport, run_workflow
+from stepsmith.model.policies import Then
+from stepsmith.model.steps import ChildStep
 from stepsmith.pipeline import Compilation
 from stepsmith.project import Project, UnreadablePathError, shown
 from stepsmith.rehearsals.comparison import Result, compare
@@ -70,7 +72,13 @@ class Rehearser:
             sources = {**verdict.sources, **others}
             return replace(verdict, diagnostics=tuple(compiled.diagnostics), sources=sources)
         verdict = replace(verdict, workflow=compiled.workflow.name)
-        rehearsal = read_rehearsal(document, verdict.name, compiled.workflow, self.catalog, diagnostics)
+        family = self._family(compiled)
+        broken = next((each for each in family.values() if each.asl is None), None)
+        if broken is not None:
+            texts = {broken.source.path: broken.source} if broken.source else {}
+            return replace(verdict, diagnostics=tuple(broken.diagnostics), sources={**verdict.sources, **texts})
+        children = {name: each.workflow for name, each in family.items() if each.workflow is not None}
+        rehearsal = read_rehearsal(document, verdict.name, compiled.workflow, self.catalog, diagnostics, children)
         if rehearsal is None:
             return replace(verdict, diagnostics=tuple(diagnostics))
         report = self.run(rehearsal, compiled)
@@ -91,13 +99,45 @@ class Rehearser:
             self._compiled[name] = self.compile_(path)
         return self._compiled[name]
 
-    def run(self, rehearsal: Rehearsal, compiled: Compilation) -> RunReport:
-        """Runs what a rehearsal describes. Raises as `rehearse` does."""
-        workflow = compiled.workflow
+    def _family(self, compiled: Compilation) -> dict[str, Compilation]:
+        """The workflows that its steps run, and those that these run, by name; of one that nobody finds the checks have
+        told."""
+        found: dict[str, Compilation] = {}
+        waiting = [compiled]
+        while waiting:
+            workflow = waiting.pop().workflow
+            for step in workflow.every_step() if workflow is not None else ():
+                if isinstance(step, ChildStep) and step.workflow not in found:
+                    if step.workflow not in self._compiled:
+                        self._compiled[step.workflow] = self.compile_(self.project.find_workflow(step.workflow))
+                    found[step.workflow] = self._compiled[step.workflow]
+                    waiting.append(found[step.workflow])
+        return found
+
+    def _program(self, compiled: Compilation, family: Mapping[str, Compilation]) -> Program:
+        workflow, machine = compiled.workflow, compiled.machine
         assert workflow is not None
+        assert machine is not None
         assert compiled.asl is not None
         assert compiled.origins is not None
-        program = Program(workflow.name, compiled.asl, compiled.origins, workflow.version)
+        names = dict.fromkeys(step.workflow for step in workflow.every_step() if isinstance(step, ChildStep))
+        undoing = compiled.rollback
+        return Program(
+            workflow.name,
+            compiled.asl,
+            compiled.origins,
+            workflow.version,
+            tuple(self._program(family[name], family) for name in names),
+            machine.environment,
+            Program(undoing.machine.name, undoing.asl, undoing.origins, environment=undoing.machine.environment)
+            if undoing is not None
+            else None,
+            workflow.on_failure is Then.ROLLBACK,
+        )
+
+    def run(self, rehearsal: Rehearsal, compiled: Compilation) -> RunReport:
+        """Runs what a rehearsal describes. Raises as `rehearse` does."""
+        program = self._program(compiled, self._family(compiled))
         with tempfile.TemporaryDirectory(prefix="stepsmith-") as folder:
             options = RunOptions(mocks=Mocks(rehearsal.mocks), working_folder=Path(folder), keep=False)
             report = run_workflow(program, rehearsal.input, self.project, self.catalog, options)
@@ -108,7 +148,9 @@ class Rehearser:
 
 def detailed(report: RunReport) -> Result:
     """The run's result with the params of each step."""
-    result: dict[str, Json] = json.loads(json.dumps(run_result(report.run, report.steps, details=True)))
+    result: dict[str, Json] = json.loads(
+        json.dumps(run_result(report.run, report.steps, children=report.children, details=True))
+    )
     return result
 
 
