@@ -16,9 +16,11 @@ from stepsmith.local.service_models import ServiceModels
 from stepsmith.pipeline import compile_bytes
 from stepsmith_functions.history.ending import run_ending
 from stepsmith_functions.history.records import RunError, RunStatus
-from tests.compiler.strategies import Dice, IllMade, program
 from tests.golden.cases import ACCEPTED, SIBLINGS, SOURCE
 from tests.semantics.comparison import on_engine
+from tests.semantics.programs.choosing import Dice
+from tests.semantics.programs.program import program
+from tests.semantics.programs.settling import IllMade
 from tests.support.ledger import FUNCTION, Told
 from tests.support.machines import CATALOG, RESULTS
 

@@ -19,7 +19,9 @@ import pytest
 from stepsmith.engine import validate
 from stepsmith.pipeline import compile_bytes
 from stepsmith.project import Project
-from tests.compiler.strategies import Dice, IllMade, program
+from tests.semantics.programs.choosing import Dice
+from tests.semantics.programs.program import program
+from tests.semantics.programs.settling import IllMade
 from tests.support.machines import CATALOG
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from stepsmith.model.steps import ActionStep
+from stepsmith.model.steps import ActionStep, ChildStep
 
 GRACE = 30_000_000
 """Microseconds past its function's timeout after which nothing is heard of an attempt any more."""
@@ -33,17 +33,27 @@ class Answer:
 class Attempt:
     """One attempt of a step that can be undone. Times are microseconds."""
 
-    step: ActionStep
+    step: ActionStep | ChildStep
     path: str
     scope: Any
     """What could be read when the step began."""
     began: int
-    answer: Answer
-    longest: int
+    answer: Answer | None = None
+    """How its function ends, heard or not; None for another workflow."""
+    longest: int = 0
     """How long its function may take."""
     given_up: bool = False
     ended: int | None = None
     succeeded: bool = False
+    output: Any = None
+    """Of one that is known to have succeeded."""
+
+    def succeeds(self, output: Any) -> None:
+        self.succeeded, self.output = True, output
+
+    @property
+    def result(self) -> Any:
+        return self.output if self.answer is None else self.answer.result
 
 
 @dataclass
@@ -77,7 +87,9 @@ class Attempts:
             if attempt.succeeded:
                 completed[attempt.path] = attempt.ended or 0, attempt
                 unknown.discard(attempt.path)
-            elif attempt.given_up:
+            elif attempt.given_up and attempt.answer is None:
+                unknown.add(attempt.path)  # it was stopped with the step, wherever it was
+            elif attempt.given_up and attempt.answer is not None:
                 heard_until = self._heard_until(attempt, self.made[number + 1 :])
                 end = attempt.began + attempt.answer.after
                 running |= now < (end if heard_until is None else heard_until)
@@ -93,6 +105,7 @@ class Attempts:
     @staticmethod
     def _heard_until(attempt: Attempt, later: list[Attempt]) -> int | None:
         """None for an attempt that tells how it ends; else until when it must be reckoned with."""
-        told_over = any(each.path == attempt.path and each.answer.error not in NEVER_BEGAN for each in later)
-        silent = attempt.answer.error in (*NEVER_BEGAN, *CRASHED)
+        answers = [each.answer for each in later if each.path == attempt.path]
+        told_over = any(answer is not None and answer.error not in NEVER_BEGAN for answer in answers)
+        silent = attempt.answer is not None and attempt.answer.error in (*NEVER_BEGAN, *CRASHED)
         return attempt.began + attempt.longest + GRACE if told_over or silent else None

@@ -14,8 +14,9 @@ from typing import Any
 from sfnx import testing
 
 from stepsmith_functions.history.ending import run_ending
-from tests.compiler.strategies import Program
-from tests.semantics.comparison import Difference, call_of, cause_of, same
+from tests.semantics.bench import call_of, cause_of
+from tests.semantics.comparison import Difference, same
+from tests.semantics.programs.program import Program
 from tests.semantics.reference import SECOND, STARTED, Outcome
 from tests.support.ledger import FUNCTION
 

@@ -21,9 +21,12 @@ from stepsmith_functions.history.origins import read_origins
 from stepsmith_functions.history.reading import read_history
 from stepsmith_functions.history.rebuild import steps_of
 from stepsmith_functions.history.records import RunRecord, StepRecord
-from tests.compiler.strategies import Dice, IllMade, Program, program, settle
 from tests.expressions.oracle import OracleError
-from tests.semantics.comparison import FullJitter, on_engine, same
+from tests.semantics.bench import FullJitter, on_engine
+from tests.semantics.comparison import same
+from tests.semantics.programs.choosing import Dice
+from tests.semantics.programs.program import Program, program
+from tests.semantics.programs.settling import IllMade, settle
 from tests.semantics.reference import SECOND, Interpreter
 from tests.semantics.schedule import Ambiguous
 from tests.support.machines import CATALOG

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.compiler.strategies import Dice, IllMade, Program, program, settle
 from tests.semantics.comparison import by_reference
 from tests.semantics.elsewhere import NotThere, compare_elsewhere
+from tests.semantics.programs.choosing import Dice
+from tests.semantics.programs.program import Program, program
+from tests.semantics.programs.settling import IllMade, settle
 from tests.semantics.schedule import Ambiguous
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from stepsmith.model.steps import ActionStep, ApprovalStep, ChildStep
 from stepsmith.pipeline import Compilation
-from tests.compiler.strategies import Program
 from tests.golden.cases import ACCEPTED, SOURCE, accepted, compile_accepted, sample_input
 from tests.semantics.comparison import compare
+from tests.semantics.programs.program import Program
 from tests.semantics.schedule import Ambiguous
 from tests.support.machines import CATALOG, DECIDED, RESULTS
 

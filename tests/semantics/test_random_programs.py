@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from tests.compiler.strategies import Dice, IllMade, Program, Refused, program, programs, settle
 from tests.semantics.comparison import compare
+from tests.semantics.programs.choosing import Dice
+from tests.semantics.programs.program import Program, program, programs
+from tests.semantics.programs.settling import IllMade, Refused, settle
 from tests.semantics.schedule import Ambiguous
 
 USABLE_OF_A_HUNDRED = 85

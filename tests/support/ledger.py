@@ -23,7 +23,8 @@ class Told:
     """Keeps how each attempt of a step ends, as its handler would, and answers the ledger's questions from it."""
 
     def __init__(self) -> None:
-        self._steps: dict[str, StepRecord] = {}
+        self._steps: dict[str, dict[str, StepRecord]] = {}
+        """By run and path."""
 
     def step(self, call: TaskCall, outcome: TaskOutcome) -> None:
         error = outcome.error if isinstance(outcome, TaskFailed) else None
@@ -37,7 +38,7 @@ class Told:
         if isinstance(outcome, TaskSucceeded):
             output = outcome.output["Payload"] if isinstance(outcome.output, dict) else None
         crashed = error in CRASHED
-        self._steps[step["path"]] = StepRecord(
+        self._steps.setdefault(call.execution.name, {})[step["path"]] = StepRecord(
             call.execution.name,
             step["id"],
             step["path"],
@@ -54,7 +55,7 @@ class Told:
         arguments: Any = call.arguments
         question = read_question(arguments["Payload"])
         history = read_history([api_event(event) for event in call.execution.events])
-        ledger = ledger_of(history, self._steps, question.steps, now_of(call.execution))
+        ledger = ledger_of(history, self._steps.get(call.execution.name, {}), question.steps, now_of(call.execution))
         try:
             found = answer(question, ledger, lambda value: None if isinstance(value, StoredValue) else value)
         except StepStillRunning as running:

@@ -175,9 +175,9 @@ class LocalTasks:
 
         def ended(child: Execution) -> None:
             if child.status is Status.SUCCEEDED:
-                executions.answer(token, TaskSucceeded(_child_description(child, parsed)))
+                executions.answer(token, TaskSucceeded(child_description(child, parsed)))
             else:
-                cause = compact(_child_description(child, False))
+                cause = compact(child_description(child, False))
                 executions.answer(token, TaskFailed("States.TaskFailed", cause))
 
         executions.when_ended(arn, ended)
@@ -214,7 +214,7 @@ def invocation_result(payload: Json, status: int) -> Json:
     }
 
 
-def _child_description(child: Execution, parsed: bool) -> dict[str, Value]:
+def child_description(child: Execution, parsed: bool) -> dict[str, Value]:
     """What `.sync` gives of a child: DescribeExecution's fields, input and output parsed for `.sync:2` (recorded)."""
     ended = child.stopped or child.started
     described: dict[str, Value] = {

@@ -26,6 +26,8 @@ GIVEN: Final = jsonata.variable("given")
 STARTED_BY: Final = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 """The key by which Step Functions links a run to the one that started it (developer guide, "Start workflow executions
 from a Task state"); it is never a property of the workflow."""
+OUR_KEYS: Final = (STARTED_BY, PARENTS)
+"""What a machine that starts this one adds to the input."""
 CHECK, REFUSED = "workflow.input", "workflow.refused"
 _JSONATA_TYPES: Final = {
     "string": "string",
@@ -90,7 +92,7 @@ def _filled(declared: tuple[InputProperty, ...]) -> Code:
 
 
 def _obeys(declared: tuple[InputProperty, ...]) -> Code:
-    tests = [_is_type(GIVEN, "object"), _no_other_keys(GIVEN, [*(item.name for item in declared), STARTED_BY, PARENTS])]
+    tests = [_is_type(GIVEN, "object"), _no_other_keys(GIVEN, [*(item.name for item in declared), *OUR_KEYS])]
     tests += [_property_obeys(item) for item in declared]
     return jsonata.chain("and", tests)
 
@@ -222,7 +224,7 @@ def _problems(declared: tuple[InputProperty, ...]) -> Code:
     known = f"known: {', '.join(names)}" if names else "none is known"
     parts.append(
         jsonata.conditional(
-            _no_other_keys(GIVEN, [*names, STARTED_BY]),
+            _no_other_keys(GIVEN, [*names, *OUR_KEYS]),
             nothing,
             jsonata.constant(f"there is a property that is not declared ({known})"),
         )
