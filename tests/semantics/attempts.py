@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepsmith.model.steps import ActionStep, ChildStep
+from tests.semantics.schedule import Ambiguous
 
 GRACE = 30_000_000
 """Microseconds past its function's timeout after which nothing is heard of an attempt any more."""
@@ -17,6 +18,9 @@ NEVER_BEGAN = ("Lambda.TooManyRequestsException", "Lambda.ServiceException")
 """The errors of attempts whose handler never began."""
 CRASHED = ("Lambda.Unknown", "Sandbox.Timedout")
 """The errors of attempts whose handler never told that it ended."""
+PAUSED = "RunPaused"
+"""The error of an attempt that did not begin, and whose handler tells nothing, since it will ask again. A step that is
+given up in the moment in which it asks counts as one that may have taken effect, which the language leaves open."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ class Attempts:
             if attempt.succeeded:
                 completed[attempt.path] = attempt.ended or 0, attempt
                 unknown.discard(attempt.path)
+            elif attempt.given_up and attempt.answer is not None and attempt.answer.error == PAUSED:
+                raise Ambiguous
             elif attempt.given_up and attempt.answer is None:
                 unknown.add(attempt.path)  # it was stopped with the step, wherever it was
             elif attempt.given_up and attempt.answer is not None:

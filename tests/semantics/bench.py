@@ -27,7 +27,7 @@ from stepsmith.local.services import compact
 from stepsmith.local.tasks import child_description
 from stepsmith_functions.runtime.control import Control
 from stepsmith_functions.runtime.control import Order as Ordered
-from stepsmith_functions.runtime.errors import ActionError
+from stepsmith_functions.runtime.errors import ActionError, RunCancelled
 from stepsmith_functions.runtime.gate import Boundary, Keepers, ask
 from tests.semantics.attempts import Answer
 from tests.semantics.programs.naming import child_run
@@ -85,18 +85,21 @@ class _Bench:
         if arguments["FunctionName"] == FUNCTION:
             return self.told.ledger(call)
         step, run = payload["step"], payload["run"]
+        outcome: TaskOutcome
         refused = self._refusal(payload)
         error = type(refused).__name__ if refused is not None else None
         self.calls.append(replace(call_of(payload, self._now()), refused=error))
         if refused is not None:
             after = self.program.refusal(run["id"], step["path"], step["attempt"])
             cause = compact({"errorMessage": str(refused), "errorType": type(refused).__name__})
-            return TaskFailed(type(refused).__name__, cause, after / SECOND)
+            outcome = TaskFailed(type(refused).__name__, cause, after / SECOND)
+            if isinstance(refused, RunCancelled):
+                self.told.step(call, outcome)
+            return outcome
         given = self.program.script(step["id"], step["path"], step["attempt"], run["id"], run["workflow"])
         if "token" in payload:
             self.engine.call_later(given.after / SECOND, lambda: self._decide(payload["token"], given), passive=True)
             return TaskWaiting({"StatusCode": 200, "Payload": None})
-        outcome: TaskOutcome
         if given.error is None:
             outcome = TaskSucceeded({"StatusCode": 200, "Payload": given.result}, given.after / SECOND)
         else:

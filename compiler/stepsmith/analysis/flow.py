@@ -83,10 +83,13 @@ def analyse(
 
 
 def output_type(workflow: Workflow, analysis: Analysis) -> Type:
-    """The type of what the workflow puts out."""
-    if workflow.output is None:
-        return NULL
-    return _Walk(workflow, ActionCatalog(), {}).type_at_end(workflow.output, analysis)
+    """The type of what the workflow puts out, at its end or where it stops before."""
+    walk_ = _Walk(workflow, ActionCatalog(), {})
+    stops = [step for step in workflow.every_step() if isinstance(step, StopStep)]
+    found = [walk_.type_of_output(step.result, analysis, analysis.points[step.id]) for step in stops]
+    if not analysis.end.dead:
+        found.append(walk_.type_of_output(workflow.output, analysis, analysis.end))
+    return union(*found)
 
 
 class _Walk:
@@ -144,9 +147,9 @@ class _Walk:
             readers={name: frozenset(who) for name, who in reads.readers.items()},
         )
 
-    def type_at_end(self, value: Value, analysis: Analysis) -> Type:
+    def type_of_output(self, value: Value | None, analysis: Analysis, point: Point) -> Type:
         self._outputs = dict(analysis.outputs)
-        return self._type(value, analysis.end, {})
+        return NULL if value is None else self._type(value, point, {})
 
     # -- the walk ---------------------------------------------------------------------------------
 

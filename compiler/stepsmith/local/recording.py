@@ -167,9 +167,21 @@ class MemoryHistory:
                 self.on_progress(self._steps[step.run_id][step.path])
 
     def ended(self, step: StepEnd) -> None:
-        known = self._steps.get(step.run_id, {}).get(step.path)
-        if known is None:
-            return
+        steps = self._steps.get(step.run_id, {})
+        # A step that a cancel refused ends without having begun.
+        known = steps.get(step.path) or StepRecord(
+            run_id=step.run_id,
+            step_id=step.step_id,
+            path=step.path,
+            status=StepStatus.PENDING,
+            attempts=1,
+            line=step.line,
+            action=step.action,
+            started_at=step.started_at,
+            handed=step.handed,
+            undoes=step.undoes,
+            sequence=len(steps),
+        )
         error = StepError(step.error.type, step.error.message) if step.error else None
         self._keep(
             replace(
@@ -178,6 +190,7 @@ class MemoryHistory:
                 params=step.params,
                 output=step.output,
                 error=error,
+                attempt_started=step.started_at,
                 ended_at=step.ended_at,
                 progress=None,
             )

@@ -90,7 +90,7 @@ class LocalTasks:
             if ended is not None:
                 # What the handler would answer.
                 fault = {"errorMessage": f"the run was {ended.sentence()}", "errorType": CANCELLED}
-                return TaskFailed(CANCELLED, compact(fault))
+                mocked = TaskFailed(CANCELLED, compact(fault))
             if self.history is not None:
                 self.history.mocked(call, mocked, self.clock.now())
             return mocked

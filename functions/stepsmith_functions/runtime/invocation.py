@@ -27,6 +27,7 @@ from stepsmith_functions.runtime.errors import (
     AwsUnavailable,
     InvalidParams,
     InvalidResult,
+    RunCancelled,
 )
 from stepsmith_functions.runtime.limits import SharedState, key_of, limits_of
 from stepsmith_functions.runtime.places import concurrency_of
@@ -262,6 +263,10 @@ def handle(
         except OF_THE_GATE as refusal:
             refused = {"error": type(refusal).__name__, "reason": str(refusal)}
             log.logger().info("the step does not begin", extra=refused)
+            if isinstance(refusal, RunCancelled) and call.handed is not None:
+                # Where a sibling was refused first, the machine does not hear of this one, and a rollback would take it
+                # for one that may have taken effect.
+                record.ended(None, StepError(type(refusal).__name__, str(refusal)))
             raise
         if isinstance(answer, gate.Done):
             log.logger().info("the step was done before")

@@ -54,12 +54,12 @@ def _nothing_done() -> None:
     done.clear()
 
 
-def send(world: World, orders: Orders, monkeypatch: pytest.MonkeyPatch, control: Any = None) -> Any:
+def send(world: World, orders: Orders, monkeypatch: pytest.MonkeyPatch, control: Any = None, **more: Any) -> Any:
     monkeypatch.setattr(type(world.history), "control", lambda *_: orders)
     run: dict[str, Any] = {"id": "run-1", "workflow": "w"}
     if control is not False:
         run["control"] = {"pausable": True, "parents": ["mother", "grandmother"], **(control or {})}
-    return world.send(counted, {"number": 1}, run=run)
+    return world.send(counted, {"number": 1}, run=run, **more)
 
 
 def test_a_run_without_orders_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +79,16 @@ def test_an_order_for_the_run_or_one_that_waits_for_it_is_heeded(
     with pytest.raises(error, match="by ann: why not"):
         send(world, Orders(**{run: order}), monkeypatch)
     assert (done, world.history.starts, world.history.ends) == ([], [], [])  # no write
+
+
+def test_a_step_that_could_be_undone_tells_that_a_cancel_refused_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for order, told in ((Order.PAUSE, []), (Order.CANCEL, [("scan", "RunCancelled")])):
+        with pytest.raises((RunCancelled, RunPaused)):
+            send(world, Orders(run_1=order), monkeypatch, step={"id": "s", "path": "scan", "undo": {}})
+        assert world.history.starts == []
+        assert [(end.path, end.error.type if end.error else None) for end in world.history.ends] == told
 
 
 def test_a_cancel_comes_before_a_pause(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

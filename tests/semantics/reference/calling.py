@@ -10,7 +10,7 @@ from typing import Any
 from stepsmith.model.policies import RetryPolicy, RetryRule
 from stepsmith.model.steps import ActionStep, ApprovalStep, ChildStep, OnTimeout, Step
 from stepsmith.model.workflow import Workflow
-from tests.semantics.attempts import Attempt, Attempts
+from tests.semantics.attempts import Answer, Attempt, Attempts
 from tests.semantics.orders import standing
 from tests.semantics.reference.evaluating import TASK_FAILED, TIMEOUT, Evaluator
 from tests.semantics.reference.state import CANCELLED, SECOND, Call, Outcome, Raised, Scope, World
@@ -74,9 +74,9 @@ class Caller(Evaluator):
             refused = self._refusal(scope)
             self._note(path, number, self._value(step.params, scope, extra), refused)
             if refused is not None:
-                yield Pause(self._world.refusal(self._run_id, path, number))
-                raise self._refused(refused, step)
-            answer = self._world.script(step.id, path, number, self._run_id, self._workflow.name)
+                answer = Answer(self._world.refusal(self._run_id, path, number), error=refused)
+            else:
+                answer = self._world.script(step.id, path, number, self._run_id, self._workflow.name)
             limit = self._limit(step, scope)
             began = Attempt(step, path, scope.for_undo(), self._scheduler.now, answer, signature.timeout * SECOND)
             if step.rollback is not None:
@@ -91,6 +91,8 @@ class Caller(Evaluator):
                 raise
             finally:
                 began.ended = self._scheduler.now
+            if refused is not None:
+                raise self._refused(refused, step)
             if answer.error is not None:
                 raise Raised(answer.error, answer.message, step.id)
             began.succeeds(answer.result)
