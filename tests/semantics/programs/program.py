@@ -92,8 +92,8 @@ def program(pick: Chooser, deepest: int = 3, *, rolls_back: bool = False, with_c
             # Now and then the second starts the first.
             below = children if pick.chance(40) else {}
             name = f"child-{number}"
-            made = Generator(pick, min(deepest, 2), children=signatures(below), size=12, called_as=name)
-            made.rolls_back = rolls_back
+            made = Generator(pick, min(deepest, 2), children=signatures(below), size=16, called_as=name)
+            made.rolls_back = rolls_back and pick.chance(50)
             tree = made.workflow()
             text, compilation = settle(tree, signatures(below))
             children[name] = Child(text, made.answers, compilation)

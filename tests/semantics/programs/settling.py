@@ -6,8 +6,10 @@ refuse, so that what is left is just what the checks accept, and must work whate
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import yaml
@@ -59,8 +61,13 @@ class Written(Protocol):
 
 def signatures(children: Mapping[str, Written]) -> dict[str, WorkflowSignature]:
     """What a workflow may know of those that it starts."""
-    found = {name: read_signature(f"{name}.yaml", each.text.encode(), CATALOG) for name, each in children.items()}
+    found = {name: _signature(each.text) for name, each in children.items()}
     return {name: signature for name, signature in found.items() if signature is not None}
+
+
+@lru_cache(maxsize=256)
+def _signature(text: str) -> WorkflowSignature | None:
+    return read_signature("child.yaml", text.encode(), CATALOG)
 
 
 def settle(tree: dict[str, Any], siblings: Siblings | None = None) -> tuple[str, Compilation]:
@@ -109,5 +116,5 @@ def _hole_in(line: str) -> int | None:
 
 def _filled(line: str, text: str) -> str:
     before, _, after = line.split("@@")
-    written = yaml.safe_dump(text, default_style='"', width=100_000, allow_unicode=True).strip()
+    written = json.dumps(text, ensure_ascii=False)  # as YAML in quotes, and much faster
     return f"{before.rstrip(chr(39))}{written}{after.lstrip(chr(39))}"
