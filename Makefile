@@ -129,8 +129,9 @@ conformance: env ## Run the conformance cases (ARGS="--aws --role-arn … --regi
 	@$(PYTHON) -m tests.conformance $(ARGS)
 
 .PHONY: soak
-soak: env ## Compare random workflows with the reference interpreter (ARGS="--count 20000 --seed 1")
-	@$(PYTHON) -m tests.semantics.soak $(ARGS)
+soak: env ## Compare random workflows with the reference interpreter (COUNT=20000 or MINUTES=60; SEED, JOBS, ARGS=--help)
+	@$(PYTHON) -m tests.semantics.soak $(if $(COUNT),--count $(COUNT)) $(if $(MINUTES),--minutes $(MINUTES)) \
+	  --seed $(or $(SEED),0) --jobs $(or $(JOBS),2) $(ARGS)
 
 .PHONY: matrix
 matrix: env ## Try every fault at every step of the shipped workflows (ARGS=WORKFLOW, or --write for docs/faults.md)
