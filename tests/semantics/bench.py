@@ -65,6 +65,7 @@ class _Bench:
     began: datetime = datetime(2025, 1, 1, tzinfo=UTC)
 
     def __post_init__(self) -> None:
+        self.script = self.program.performance()
         self.engine = Engine(self._answer, random=FullJitter(0))
         self.machines = {f"${{{machine_id(name)}}}": child for name, child in self.program.children.items()}
 
@@ -96,7 +97,7 @@ class _Bench:
             if isinstance(refused, RunCancelled):
                 self.told.step(call, outcome)
             return outcome
-        given = self.program.script(step["id"], step["path"], step["attempt"], run["id"], run["workflow"])
+        given = self.script(step["id"], step["path"], step["attempt"], run["id"], run["workflow"])
         if "token" in payload:
             self.engine.call_later(given.after / SECOND, lambda: self._decide(payload["token"], given), passive=True)
             return TaskWaiting({"StatusCode": 200, "Payload": None})

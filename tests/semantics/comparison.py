@@ -39,7 +39,7 @@ def by_reference(program: Program) -> Outcome:
         CATALOG,
         program.given,
         children=program.workflows,
-        answers=program.script,
+        answers=program.performance(),
         orders=program.orders,
         refusal=program.refusal,
     )

@@ -40,6 +40,7 @@ def compare_elsewhere(program: Program, expected: Outcome) -> Difference | None:
         raise NotThere("a deadline that passes")
     own = {step.id: getattr(step, "timeout", None) for step in workflow.every_step()}
     calls: list[tuple[str, int, Any]] = []
+    script = program.performance()
 
     def task(call: testing.Call) -> object:
         arguments: Any = json.loads(json.dumps(call.arguments))
@@ -48,7 +49,7 @@ def compare_elsewhere(program: Program, expected: Outcome) -> Difference | None:
             raise NotThere("a rollback that asks the ledger")
         made = call_of(payload, 0)
         calls.append((made.path, made.attempt, made.params))
-        answer = program.script(payload["step"]["id"], made.path, made.attempt)
+        answer = script(payload["step"]["id"], made.path, made.attempt, RUN)
         longest = states[call.state].get("TimeoutSeconds")
         if isinstance(longest, str):  # the smaller of its own and what is left, which is enough
             longest = own.get(payload["step"]["id"])

@@ -13,10 +13,11 @@ the place of the earlier one's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from stepsmith_functions.history.records import StepRecord, StepStatus
 from stepsmith_functions.history.values import Json, Recorded, from_text
@@ -26,6 +27,11 @@ GRACE: Final = timedelta(seconds=30)
 """How long past a function's timeout its last word may take."""
 SKEW: Final = timedelta(milliseconds=250)
 """How far the clocks of Lambda and Step Functions may be apart."""
+
+
+Place: TypeAlias = "tuple[tuple[int | None, str, int], ...]"
+"""Where a visit stands: for each block around it and for itself the index of the iteration, the state, and the number
+of the visit there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ def ledger_of(
     return Ledger(
         tuple(sorted(entries, key=lambda entry: entry.key, reverse=True)),
         tuple(sorted(reading.running)),
-        tuple(sorted(reading.unknown)),
+        tuple(sorted({*reading.unknown, *reading.unheard.values()})),
     )
 
 
@@ -99,12 +105,28 @@ class _Reading:
     unknown: set[str] = field(default_factory=set)
     seen: dict[str, list[Visit]] = field(default_factory=dict)
     """The visits of each path in which its function was called."""
+    places: dict[int, Place] = field(default_factory=dict)
+    """By visit: where it stands."""
+    visited: Counter[tuple[int, str]] = field(default_factory=Counter)
+    """How often each state was visited in each scope."""
+    unheard: dict[Place, str] = field(default_factory=dict)
+    """The steps without a function that were given up, by where they stood: their paths nobody has told."""
 
     def begun(self, visit: Visit) -> None:
+        self._stands(visit)
         asked = self.asked.get(visit.state)
         path = _path(visit)
         if asked is not None and asked.variable is None and path is not None:
             self.seen.setdefault(path, []).append(visit)
+
+    def _stands(self, visit: Visit) -> None:
+        """A step stands in the same place when the block around it is tried again, elsewhere in another iteration or
+        round."""
+        around, owner = visit.scope, visit.scope.owner
+        outer = self.places.get(owner.id, ()) if owner is not None else ()
+        number = self.visited[id(around), visit.state]
+        self.visited[id(around), visit.state] += 1
+        self.places[visit.id] = (*outer, (around.index, visit.state, number))
 
     def visit(self, visit: Visit) -> None:
         """Takes in a visit of a state; a later one of the same path stands in its place."""
@@ -129,7 +151,7 @@ class _Reading:
     def _without_function(self, visit: Visit, variable: str) -> None:
         if visit.exited_at is None and visit.attempt_open:
             # Nobody tells of it: the call may have been answered after Step Functions had stopped listening.
-            self.unknown.add(visit.state)
+            self.unheard[self.places[visit.id]] = visit.state
         if visit.exited_at is None or visit.exited_id is None or visit.failed:
             return
         text = visit.assigned.get(variable)
@@ -137,6 +159,7 @@ class _Reading:
         path = _member(left, "path")
         if isinstance(path, str):
             self.seen.setdefault(path, []).append(visit)
+            self.unheard.pop(self.places[visit.id], None)
             output, handed = _member(left, "output"), _member(left, "with")
             self._completed(Entry(visit.state, path, visit.exited_at, visit.exited_id, output, handed))
 

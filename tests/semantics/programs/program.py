@@ -4,7 +4,8 @@ order while it is under way."""
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,17 +46,28 @@ class Program:
     """By name; each may start those before it."""
     orders: Orders = ()
 
-    def script(self, step: str, path: str, attempt: int, run: str = "", workflow: str = "") -> Answer:
+    def script(self, step: str, path: str, attempt: int, run: str = "", workflow: str = "", visit: int = 0) -> Answer:
         """The answer to an attempt; each takes a time of its own, so that no two things happen at one moment."""
         kinds = (self.children[workflow].answers if workflow in self.children else self.answers)[step]
-        at = attempt + sum(int(part) for part in _numbers(path))
+        at = attempt + visit + sum(int(part) for part in _numbers(path))
         chosen = kinds[at % len(kinds)]
         if chosen.get("late"):
             return Answer(10**15)
-        within = f"{run}:" if workflow in self.children else ""
-        after = (zlib.crc32(f"{within}{path}#{attempt}".encode()) % 5987 + 1) * MILLISECOND + ODD
+        within, again = f"{run}:" if workflow in self.children else "", f"#{visit}" if visit else ""
+        after = (zlib.crc32(f"{within}{path}#{attempt}{again}".encode()) % 5987 + 1) * MILLISECOND + ODD
         after += chosen.get("slow", 0) * 1000 * MILLISECOND
         return Answer(after, chosen.get("result"), chosen.get("error"), chosen.get("message", ""))
+
+    def performance(self) -> Callable[..., Answer]:
+        """`script` for one run of the program, in which a step that a block's retry visits again may end otherwise."""
+        visits: Counter[tuple[str, str, int]] = Counter()
+
+        def answer(step: str, path: str, attempt: int, run: str = "", workflow: str = "") -> Answer:
+            visit = visits[run, path, attempt]
+            visits[run, path, attempt] += 1
+            return self.script(step, path, attempt, run, workflow, visit)
+
+        return answer
 
     def refusal(self, run: str, path: str, attempt: int) -> int:
         """The microseconds after which a step of a run that is not to go on says so: less than any limit of time."""
