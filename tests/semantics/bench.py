@@ -30,12 +30,11 @@ from stepsmith_functions.runtime.control import Order as Ordered
 from stepsmith_functions.runtime.errors import ActionError, RunCancelled
 from stepsmith_functions.runtime.gate import Boundary, Keepers, ask
 from tests.semantics.attempts import Answer
-from tests.semantics.programs.naming import child_run
+from tests.semantics.programs.naming import ROOT, child_run
 from tests.semantics.programs.program import Program
 from tests.semantics.reference import SECOND, Call
 from tests.support.ledger import FUNCTION, Told
 
-RUN = "run-1"
 OUR_KEYS = ("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID", "STEPSMITH_PARENTS")
 """What a machine adds to the input of a workflow that it starts."""
 
@@ -50,7 +49,7 @@ class FullJitter(random.Random):
 def on_engine(program: Program) -> tuple[Execution, list[Call]]:
     """The execution of the program's workflow, and the calls of all its runs."""
     bench = _Bench(program)
-    execution = bench.engine.start(program.compilation.asl or "", program.given, name=RUN)
+    execution = bench.engine.start(program.compilation.asl or "", program.given, name=ROOT)
     bench.began = execution.started
     bench.engine.run(execution)
     bench.finish(execution)
@@ -180,7 +179,7 @@ def call_of(payload: Any, at: int) -> Call:
     if "token" in payload:
         for setting in ("quorum", "timeout", "remind"):
             params.pop(setting, None)
-    return Call(at, step["path"], step["attempt"], params, "" if run == RUN else run)
+    return Call(at, step["path"], step["attempt"], params, "" if run == ROOT else run)
 
 
 def cause_of(message: str, error: str) -> str:

@@ -7,6 +7,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+ROOT = "run-1"
+"""The id of the run that is asked for."""
+
 
 def child_run(parent: str, step: str, now: int, given: Mapping[str, Any]) -> str:
     """The id of the run that `step` of the run `parent` starts `now` (microseconds) with the input `given`."""

@@ -18,6 +18,7 @@ from tests.semantics.attempts import Answer
 from tests.semantics.orders import Order, Orders
 from tests.semantics.programs.choosing import Chooser, Drawn
 from tests.semantics.programs.generating import Generator
+from tests.semantics.programs.naming import ROOT
 from tests.semantics.programs.settling import IllMade, settle, signatures
 
 MILLISECOND = 1000
@@ -117,8 +118,9 @@ def program(pick: Chooser, deepest: int = 3, *, rolls_back: bool = False, with_c
 
 def ordered(pick: Chooser, runs: list[tuple[str, tuple[str, ...]]], moments: list[int]) -> Orders:
     """Orders to runs of a program, about the moments at which something happens in it: mostly one cancel."""
-    # A run that a `finally` or an undo waits for is left alone: nobody says what its cancel is to the step.
-    asked = ["run-1"] * 4 + [run for run, parents in runs if parents]
+    # What a `finally` or an undo waits for is left alone: nobody says what its cancel is to the step. So is what nobody
+    # waits for: an order to it is one to a program of its own.
+    asked = [ROOT] * 4 + [run for run, parents in runs if parents[-1:] == (ROOT,)]
     last = max(moments, default=0)
 
     def moment() -> int:

@@ -11,6 +11,7 @@ from stepsmith.model.steps import ActionStep, ChildStep, TryStep
 from stepsmith.model.workflow import Workflow
 from tests.semantics.attempts import Answer, Attempt
 from tests.semantics.orders import Orders
+from tests.semantics.programs.naming import ROOT
 from tests.semantics.reference.blocks import Blocks
 from tests.semantics.reference.evaluating import TIMEOUT, problems_of
 from tests.semantics.reference.state import (
@@ -29,8 +30,6 @@ from tests.semantics.schedule import Ambiguous, OutOfTime, Pause, Process, Sched
 
 ASKS_AGAIN = 5 * SECOND
 """How often a rollback looks whether what Step Functions has given up is over."""
-RUN = "run-1"
-"""The id of the run that is asked for."""
 
 
 class Interpreter:
@@ -57,7 +56,7 @@ class Interpreter:
 
     def run(self) -> Outcome:
         """How the run ends, with the calls of all runs. Raises Ambiguous where the language leaves an order open."""
-        whole = Run(self._workflow, self._world, self._given, RUN, ())
+        whole = Run(self._workflow, self._world, self._given, ROOT, ())
         outcome: Outcome
         outcome, outcome.elapsed = self._world.scheduler.run(whole.process())
         outcome.calls = self._world.calls
@@ -78,6 +77,8 @@ def _at_once(run: str, path: str, attempt: int) -> int:
 
 
 class Run(Blocks):
+    """One run of a workflow: the one that is asked for, or one that a step started."""
+
     def __init__(
         self, workflow: Workflow, world: World, given: Mapping[str, Any], run: str, parents: tuple[str, ...]
     ) -> None:
