@@ -112,6 +112,6 @@ class Attempts:
     def _heard_until(attempt: Attempt, later: list[Attempt]) -> int | None:
         """None for an attempt that tells how it ends; else until when it must be reckoned with."""
         answers = [each.answer for each in later if each.path == attempt.path]
-        told_over = any(answer is not None and answer.error not in NEVER_BEGAN for answer in answers)
+        told_over = any(answer is not None and answer.error not in (*NEVER_BEGAN, PAUSED) for answer in answers)
         silent = attempt.answer is not None and attempt.answer.error in (*NEVER_BEGAN, *CRASHED)
         return attempt.began + attempt.longest + GRACE if told_over or silent else None
