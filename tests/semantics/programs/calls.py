@@ -106,7 +106,8 @@ class Calls(Expressions):
             step["on_failure"] = self.on_failure(place)
         if self.pick.chance(25):
             kept = [Hole("{{ output.o0 }}", "{{ output }}"), Hole("{{ output.o0 | default(1) }}", "{{ output }}")]
-            step["output"] = self.pick.choice([None, "{{ output }}", {"size": self.pick.choice(kept)}])
+            # Not called `size`: null, which a workflow may put out, has no order.
+            step["output"] = self.pick.choice([None, "{{ output }}", {"kept": self.pick.choice(kept)}])
         if not place.last_resort and self.pick.chance(self.undoing):
             step["rollback"] = self.undo(place, name, "child")
         return step
