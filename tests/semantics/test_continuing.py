@@ -90,7 +90,7 @@ def difference(made: Program, count: int, *, stops: bool = True) -> str | None:
         return "refused: " + "; ".join(item.message for item in going.diagnostics)
     before = {step.id for step in walk(in_sequence(workflow.steps)[:count])}
     try:
-        expected = Interpreter(workflow, CATALOG, made.given, made.script).run()
+        expected = Interpreter(workflow, CATALOG, made.given, made.performance()).run()
     except OracleError:
         return None
     execution, calls = on_engine(replace(made, compilation=going.compiled, given=going.continued.given))
