@@ -99,6 +99,7 @@ class _Bench:
         given = self.script(step["id"], step["path"], step["attempt"], run["id"], run["workflow"])
         if "token" in payload:
             self.engine.call_later(given.after / SECOND, lambda: self._decide(payload["token"], given), passive=True)
+            self._withdraw(payload)
             return TaskWaiting({"StatusCode": 200, "Payload": None})
         if given.error is None:
             outcome = TaskSucceeded({"StatusCode": 200, "Payload": given.result}, given.after / SECOND)
@@ -163,6 +164,16 @@ class _Bench:
         if token is None:
             return TaskSucceeded(submitted)
         return TaskWaiting(submitted, cancel=lambda: self.engine.stop(child))
+
+    def _withdraw(self, payload: Any) -> None:
+        """What a cancel does to a question that waits."""
+        run, control = payload["run"], payload["run"].get("control")
+        runs = () if control is None else (run["id"], *control["parents"])
+        withdrawn = Answer(0, error=RunCancelled.__name__, message="the run was cancelled by ann")
+        for order in self.program.orders:
+            if order.kind == "cancel" and order.run in runs:
+                seconds = (order.since - self._now()) / SECOND
+                self.engine.call_later(seconds, lambda: self._decide(payload["token"], withdrawn), passive=True)
 
     def _decide(self, token: str, given: Answer) -> None:
         """Answers for the people who were asked; too late once the step's time is over or its branch was given up."""

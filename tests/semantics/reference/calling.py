@@ -11,10 +11,10 @@ from stepsmith.model.policies import RetryPolicy, RetryRule
 from stepsmith.model.steps import ActionStep, ApprovalStep, ChildStep, OnTimeout, Step
 from stepsmith.model.workflow import Workflow
 from tests.semantics.attempts import Answer, Attempt, Attempts
-from tests.semantics.orders import standing
+from tests.semantics.orders import next_cancel, standing
 from tests.semantics.reference.evaluating import TASK_FAILED, TIMEOUT, Evaluator
 from tests.semantics.reference.state import CANCELLED, SECOND, Call, Outcome, Raised, Scope, World
-from tests.semantics.schedule import Apart, OutOfTime, Pause, Process, Within
+from tests.semantics.schedule import Ambiguous, Apart, OutOfTime, Pause, Process, Within
 
 MILLISECOND = 1000
 TRANSIENT = RetryRule(
@@ -49,6 +49,8 @@ class Caller(Evaluator):
         super().__init__(workflow, world, given, run)
         self._scheduler = world.scheduler
         self._parents = parents
+        self._runs = (run, *parents)
+        """Those whose orders count."""
         self._began = world.scheduler.now
         self._attempts_made = Attempts()
 
@@ -110,7 +112,7 @@ class Caller(Evaluator):
         """The error with which an action does not begin, since the run or one that waits for it is not to go on."""
         if scope.sheltered:
             return None
-        order = standing(self._world.orders, (self._run_id, *self._parents), self._scheduler.now)
+        order = standing(self._world.orders, self._runs, self._scheduler.now)
         return {"cancel": CANCELLED, "pause": PAUSED, None: None}[order]
 
     @staticmethod
@@ -172,17 +174,33 @@ class Caller(Evaluator):
     # -- people -----------------------------------------------------------------------------------
 
     def _approval(self, step: ApprovalStep, scope: Scope) -> Process:
-        """People decide; when they have not done so in time, the step's `on_timeout` does. It is asked once."""
+        """People decide; they are asked once, but not while the run is paused."""
+        attempts = iter(range(1_000_000))
+        output = yield from self._attempts(lambda: self._asking(step, next(attempts), scope), None, [WHILE_PAUSED])
+        return self._reshaped(step, output, scope)
+
+    def _asking(self, step: ApprovalStep, number: int, scope: Scope) -> Process:
+        """When nobody has decided in time, the step's `on_timeout` does; a cancel withdraws the question."""
         path = scope.below(step, "")
         self._begins_in_time(step, scope)
-        self._note(path, 0, {item.key: self._value(item.value, scope) for item in step.request.fields})
-        answer = self._world.script(step.id, path, 0, self._run_id, self._workflow.name)
+        refused = self._refusal(scope)
+        self._note(path, number, {item.key: self._value(item.value, scope) for item in step.request.fields}, refused)
+        if refused is not None:
+            yield Pause(self._world.refusal(self._run_id, path, number))
+            raise self._refused(refused, step)
+        answer = self._world.script(step.id, path, number, self._run_id, self._workflow.name)
         limit = self._cut((step.timeout or 0) * SECOND, scope)
+        withdrawn = None if scope.sheltered else next_cancel(self._world.orders, self._runs, self._scheduler.now)
+        if withdrawn is not None and withdrawn <= min(answer.after, limit):
+            if withdrawn in (answer.after, limit):
+                raise Ambiguous
+            yield Pause(withdrawn)
+            raise self._refused(CANCELLED, step)
         if answer.after < limit:
             yield Pause(answer.after)
             if answer.error is not None:
                 raise Raised(answer.error, answer.message, step.id)
-            return self._reshaped(step, answer.result, scope)
+            return answer.result
         yield Pause(limit)
         if self._is_late(scope):
             raise self._late(step)
@@ -192,7 +210,7 @@ class Caller(Evaluator):
             raise Raised(REJECTED, "nobody decided in time", step.id)
         moment = STARTED + timedelta(microseconds=self._scheduler.now)
         at = moment.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".") + "Z"
-        return self._reshaped(step, {"approved": True, "by": "timeout", "comment": "", "at": at}, scope)
+        return {"approved": True, "by": "timeout", "comment": "", "at": at}
 
     # -- attempts ---------------------------------------------------------------------------------
 
