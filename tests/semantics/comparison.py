@@ -13,6 +13,7 @@ from tests.expressions.oracle import OracleError
 from tests.semantics.bench import on_engine
 from tests.semantics.programs.program import Program
 from tests.semantics.reference import SECOND, Call, Interpreter, Outcome
+from tests.semantics.reference.run import Run
 from tests.support.machines import CATALOG
 
 
@@ -32,9 +33,17 @@ DOUBTS = re.compile(r" \(it is not known whether [^()]*\)")
 
 def by_reference(program: Program) -> Outcome:
     """What the language says of the program. Raises Ambiguous where it leaves the order open."""
+    try:
+        return interpreter_of(program).run()
+    except OracleError as error:
+        return Outcome("failed", error="an expression that the checks accepted", message=str(error))
+
+
+def interpreter_of(program: Program, run: type[Run] = Run) -> Interpreter:
+    """The reference, with the program before it; `run` makes the run that is asked for."""
     workflow = program.compilation.workflow
     assert workflow is not None
-    interpreter = Interpreter(
+    return Interpreter(
         workflow,
         CATALOG,
         program.given,
@@ -42,11 +51,8 @@ def by_reference(program: Program) -> Outcome:
         answers=program.performance(),
         orders=program.orders,
         refusal=program.refusal,
+        run=run,
     )
-    try:
-        return interpreter.run()
-    except OracleError as error:
-        return Outcome("failed", error="an expression that the checks accepted", message=str(error))
 
 
 def compare(program: Program) -> Difference | None:

@@ -10,11 +10,13 @@ from stepsmith.engine import Execution, api_event
 from stepsmith.model.steps import RepeatStep, SetStep, Step, SwitchStep, TryStep, is_written
 from stepsmith_functions.history.origins import read_origins
 from stepsmith_functions.history.rebuild import steps_from_history
-from tests.compiler.strategies import Program
 from tests.semantics.attempts import Attempt
-from tests.semantics.comparison import on_engine
-from tests.semantics.reference import Interpreter, Process, Raised, RollsBack, Scope, Stopped
-from tests.support.machines import CATALOG
+from tests.semantics.bench import on_engine
+from tests.semantics.comparison import interpreter_of
+from tests.semantics.programs.program import Program
+from tests.semantics.reference.run import Run
+from tests.semantics.reference.state import Raised, RollsBack, Scope, Stopped
+from tests.semantics.schedule import Process
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,10 @@ GIVEN_UP = Ended("cancelled")
 """It had begun, and something else ended it."""
 
 
-class Witness(Interpreter):
+class Witness(Run):
     """Notes how each step ended, by its path; of several visits the last one counts."""
 
-    def __init__(self, program: Program) -> None:
-        assert program.compilation.workflow is not None
-        super().__init__(program.compilation.workflow, CATALOG, program.given, program.script)
-        self.ended: dict[str, Ended] = {}
+    ended: dict[str, Ended]
 
     def _step(self, step: Step, scope: Scope) -> Process:
         path, before = scope.below(step, ""), scope.steps.get(step.id)
@@ -48,23 +47,23 @@ class Witness(Interpreter):
             known = scope.steps.get(step.id)
             return None if known is None or known is before else Ended(known["status"], _error(known))
 
-        self._note(step, path, GIVEN_UP)
+        self._ends(step, path, GIVEN_UP)
         try:
             yield from super()._step(step, scope)
         except (Raised, RollsBack) as problem:
             raised = problem if isinstance(problem, Raised) else problem.raised
-            self._note(step, path, own() or Ended("failed", raised.type))
+            self._ends(step, path, own() or Ended("failed", raised.type))
             raise
         except Stopped:
-            self._note(step, path, own() or Ended("succeeded"))
+            self._ends(step, path, own() or Ended("succeeded"))
             raise
         except GeneratorExit:
             known = own()
-            self._note(step, path, known if known is not None and known.status == "failed" else GIVEN_UP)
+            self._ends(step, path, known if known is not None and known.status == "failed" else GIVEN_UP)
             raise
-        self._note(step, path, own() or Ended("succeeded"))
+        self._ends(step, path, own() or Ended("succeeded"))
 
-    def _note(self, step: Step, path: str, ended: Ended) -> None:
+    def _ends(self, step: Step, path: str, ended: Ended) -> None:
         if is_written(step):
             self.ended[path] = ended
 
@@ -86,9 +85,13 @@ def _error(known: Mapping[str, Any]) -> str | None:
 
 def wanted(program: Program) -> dict[str, Ended]:
     """How the steps of the program end. Raises Ambiguous where the language leaves the order open."""
-    witness = Witness(program)
-    witness.run()
-    return witness.ended
+    found: dict[str, Ended] = {}
+
+    class Noting(Witness):
+        ended = found
+
+    interpreter_of(program, Noting).run()
+    return found
 
 
 def told(program: Program, execution: Execution) -> dict[str, Ended]:

@@ -11,9 +11,12 @@ from stepsmith_functions.history.ending import run_ending
 from stepsmith_functions.history.origins import read_origins
 from stepsmith_functions.history.rebuild import steps_from_history
 from stepsmith_functions.history.result import undone
-from tests.compiler.strategies import Dice, IllMade, Program, program, settle
 from tests.expressions.oracle import OracleError
-from tests.semantics.histories import Ended, disagreements, on_engine, told
+from tests.semantics.bench import on_engine
+from tests.semantics.histories import Ended, disagreements, told
+from tests.semantics.programs.choosing import Dice
+from tests.semantics.programs.program import Program, program
+from tests.semantics.programs.settling import IllMade, settle
 from tests.semantics.schedule import Ambiguous
 from tests.support.ledger import FUNCTION
 

@@ -46,17 +46,18 @@ class Interpreter:
         answers: Script | None = None,
         orders: Orders = (),
         refusal: Refusal | None = None,
+        run: type[Run] | None = None,
     ) -> None:
         """`script` answers the attempts of a run that starts no other, `answers` those of all. `orders` are given to
-        runs by their ids, and `refusal` says how long it takes to refuse an action."""
-        self._workflow, self._given = workflow, given
+        runs by their ids, and `refusal` says how long it takes to refuse an action. `run` makes the first run."""
+        self._workflow, self._given, self._run = workflow, given, run or Run
         answering = answers or _of_one(script or _nothing)
         scheduler = Scheduler((Raised, RollsBack, Stopped))
         self._world = World(catalog, answering, children or {}, orders, refusal or _at_once, scheduler)
 
     def run(self) -> Outcome:
         """How the run ends, with the calls of all runs. Raises Ambiguous where the language leaves an order open."""
-        whole = Run(self._workflow, self._world, self._given, ROOT, ())
+        whole = self._run(self._workflow, self._world, self._given, ROOT, ())
         outcome: Outcome
         outcome, outcome.elapsed = self._world.scheduler.run(whole.process())
         outcome.calls = self._world.calls
