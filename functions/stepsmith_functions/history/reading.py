@@ -214,6 +214,8 @@ class _Reader:
             return parent
         match kind.removeprefix(f"{family}State"):
             case "Started":
+                if parent.visit is not None and parent.visit is not visit:
+                    parent.visit.failed_block = parent.visit.failed
                 visit.abandon_inner()
                 visit.begin_attempt()
             case "Succeeded":

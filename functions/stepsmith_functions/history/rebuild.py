@@ -105,6 +105,8 @@ class _Rebuilder:
     """The blocks that no Map or Parallel stands for, by their path in the origins."""
     fates: dict[str, _Fate] = field(default_factory=dict)
     """Those of them that have failed, by their path in the run."""
+    latest: dict[str, Scope] = field(default_factory=dict)
+    """Where each of them stood the last time."""
 
     def __post_init__(self) -> None:
         spanning = {visit.state for visit in self.history.visits if visit.kind in _SPANNING}
@@ -123,7 +125,7 @@ class _Rebuilder:
 
     def _walked(self) -> list[_Found]:
         """What each visit tells, in their order."""
-        self.rounds, self.paths, self.fates = {}, {}, {}
+        self.rounds, self.paths, self.fates, self.latest = {}, {}, {}, {}
         found: list[_Found] = []
         for visit in self.history.visits:
             origin = self.origins.of(visit.state)
@@ -165,10 +167,11 @@ class _Rebuilder:
     def _fail_blocks(self, visit: Visit, origin: Origin, found: Sequence[_Found]) -> None:
         """Notes which blocks fail as the state ends, and forgets that of one which has begun anew (a retry)."""
         for template in self._around(origin):
-            path = self._path(template, visit)
+            path, scope = self._path(template, visit), self._scope_of(template, visit)
             known = self.fates.get(path)
-            if known is not None and known.scope is not self._scope_of(template, visit):
+            if known is not None and known.scope is not scope:
                 del self.fates[path]
+            self.latest[path] = scope
         failing = self._failing(visit, origin)
         error = self._error_on_its_way(visit, origin, found) if failing or visit.kind == "Fail" else None
         if visit.kind == "Fail" and visit.error is None:
@@ -189,8 +192,9 @@ class _Rebuilder:
             if error is None or (visit.aborted_at is not None and not self._failed_its_block(visit)):
                 continue
             for template in self._around(origin):
-                if self._scope_of(template, visit) is visit.scope:
-                    self.fates.setdefault(self._path(template, visit), _Fate(error, visit.scope))
+                path = self._path(template, visit)
+                if self._scope_of(template, visit) is visit.scope and self.latest.get(path) is visit.scope:
+                    self.fates.setdefault(path, _Fate(error, visit.scope))
 
     def _failing(self, visit: Visit, origin: Origin) -> list[str]:
         """The blocks that fail as the state ends, as the origins call them."""
@@ -334,6 +338,8 @@ class _Rebuilder:
         """Whether its failure is the one that ended the block around it; it is then aborted with its siblings
         (recorded). A sibling that failed before, and waited for its next try, is not meant."""
         owner = visit.scope.owner
+        if visit.failed_block:
+            return True
         if owner is None or not owner.failed or not visit.failed or visit.failed_at is None:
             return False
         failed = [one for one in self.history.visits if one.scope.owner is owner and one.failed]

@@ -62,6 +62,8 @@ class Visit:
     failed_at: datetime | None = None
     failed_inside: Visit | None = None
     """Of a Map or Parallel that failed: the visit that failed it."""
+    failed_block: bool = False
+    """Its failure made the Map or Parallel around it begin anew."""
     aborted_at: datetime | None = None
     inner: list[Scope] = field(default_factory=list)
     """The iterations or branches of a Map or Parallel."""
