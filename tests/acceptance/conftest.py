@@ -109,7 +109,7 @@ OWN_ACTIONS = {
         def thorough(params: ThoroughParams, context: ActionContext) -> ThoroughResult:
             \"\"\"Looks at many items.\"\"\"
             for number in range(params.items):
-                context.checkpoint(100 * number / params.items, "items", f"number {number}")
+                context.checkpoint(100 * number / params.items, f"file {number} of {params.items}", f"{number}.cfg")
                 context.clock.sleep(0.02)
             return ThoroughResult(done=params.items)
 

@@ -8,14 +8,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stepsmith.local.runner import Progress, RunOptions, run_workflow
 from stepsmith.project import Project
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunStatus
+from stepsmith_functions.runtime.control import Control, Order
 from tests.acceptance.conftest import Desk
 
 FIFTY = """
@@ -76,6 +79,7 @@ def _empty_journal(desk: Desk) -> None:
     Path(desk.root, "journal.txt").unlink(missing_ok=True)
 
 
+@pytest.mark.row("S0-045", "S0-046")
 def test_a_loop_of_fifty_is_paused_and_resumed_from_another_process(desk: Desk) -> None:
     desk.workflow(FIFTY)
     with running(desk, "fifty", "--real-time", "--json") as process:
@@ -107,6 +111,7 @@ def test_a_loop_of_fifty_is_paused_and_resumed_from_another_process(desk: Desk) 
     assert all(step["attempts"] == 1 for step in result["steps"])
 
 
+@pytest.mark.row("S0-044")
 def test_a_cancelled_run_ends_through_its_finally(desk: Desk) -> None:
     desk.workflow(FIFTY)
     with running(desk, "fifty", "--real-time", "--json") as process:
@@ -276,6 +281,7 @@ def test_a_cancel_reaches_the_items_of_a_distributed_loop(desk: Desk) -> None:
     assert lines(desk)[-1] == "last"
 
 
+@pytest.mark.row("S3-002", "S3-052", "S3-053", "S3-054", "S1-044")
 def test_a_long_action_shows_how_far_it_is_and_is_cancelled_within(desk: Desk) -> None:
     text = """
         name: patient
@@ -294,15 +300,55 @@ def test_a_long_action_shows_how_far_it_is_and_is_cancelled_within(desk: Desk) -
             return steps[0].get("progress") if steps else None
 
         told = until(progress, process)
-        assert told["item"].startswith("number ")
+        number = told["item"].removesuffix(".cfg")
+        assert told["message"] == f"file {number} of 30000"
         assert 0 < told["percent"] < 100
-        assert "% items number" in desk.call("show", run).out
+        shown = desk.call("show", run, "--json").json
+        assert (shown["status"], [(step["id"], step["status"]) for step in shown["steps"]]) == (
+            "running",
+            [("look", "running")],
+        )
+        assert "of 30000" in desk.call("show", run).out
         assert desk.call("cancel", run).status == 0
         out, _ = process.communicate(timeout=PATIENCE)
     result = json.loads(out)
     assert (process.returncode, result["status"]) == (130, "cancelled")
     assert [(step["id"], step["status"]) for step in result["steps"]] == [("look", "cancelled"), ("last", "succeeded")]
     assert lines(desk) == ["last"]
+    whole = desk.run(text.replace("30000", "3"))
+    assert (whole.status, whole.step("look")["output"]) == ("succeeded", {"done": 3})
+
+
+@pytest.mark.row("S3-082")
+def test_a_run_that_is_cancelled_before_it_starts_calls_no_step(new_desk: Desk) -> None:
+    """The order stands before the first handler is called; of what the run was to do only `finally` happens."""
+    program, project, catalog = new_desk.program(
+        """
+        name: unwanted
+        steps:
+          - {id: one, action: note, params: {text: one}}
+          - parallel:
+              left: [{id: two, action: note, params: {text: two}}]
+              right: [{id: three, action: note, params: {text: three}}]
+        finally:
+          - {id: last, action: note, params: {text: last}}
+        """
+    )
+    store = LocalRunStore(project.history)
+    ordered: list[bool] = []
+
+    def cancel(progress: Progress) -> None:
+        if not ordered and store.runs().items:
+            control = Control(Order.CANCEL, "ann", datetime.now(UTC), "wrong host")
+            ordered.append(store.order(progress.run_id, control, [RunStatus.RUNNING], RunStatus.CANCELLING))
+            assert new_desk.journal == []
+
+    report = run_workflow(program, {}, project, catalog, RunOptions(progress=cancel))
+    assert ordered == [True]
+    assert (report.run.status, new_desk.journal) == (RunStatus.CANCELLED, ["last"])
+    assert report.run.error is not None
+    assert "ann: wrong host" in report.run.error.message
+    assert [(step.step_id, step.status.value) for step in report.steps] == [("one", "cancelled"), ("last", "succeeded")]
 
 
 ASKS = """

@@ -142,7 +142,6 @@ def test_a_run_recovers_by_its_handlers_or_fails_without(desk: Desk) -> None:
     assert "after" not in [step["id"] for step in without.steps]
 
 
-@pytest.mark.row("S4-113")
 def test_an_error_that_a_workflow_raises_itself_is_told_where_a_handler_takes_it(desk: Desk) -> None:
     ran = desk.run(
         """
@@ -175,6 +174,7 @@ def test_an_error_that_a_workflow_raises_itself_is_told_where_a_handler_takes_it
     assert ran.result["error"]["step"] == "after"
 
 
+@pytest.mark.row("S4-113", "S4-072", "S4-020")
 def test_a_failed_step_that_may_be_skipped_does_not_end_the_run(desk: Desk) -> None:
     for word in ("continue", "skip"):
         ran = desk.run(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import combinations, product
 from typing import Any
 
+import pytest
+
+from stepsmith.catalog import ActionCatalog
+from stepsmith.pipeline import compile_bytes
 from stepsmith_functions.history.origins import origins_of_definition
 from tests.acceptance.conftest import Desk
 
@@ -83,3 +88,23 @@ def test_a_graph_is_undone_latest_first_and_only_where_it_completed(desk: Desk) 
         "side.rollback",
         "first.rollback",
     ]
+
+
+@pytest.mark.row("S2-002")
+def test_any_graph_of_four_steps_is_accepted_and_one_more_need_that_closes_a_cycle_is_reported() -> None:
+    pairs = list(combinations("abcd", 2))
+    for chosen in product((False, True), repeat=len(pairs)):
+        needs = [pair for pair, taken in zip(pairs, chosen, strict=True) if taken]
+        assert _slugs(needs) <= {"over-waits"}, needs
+        for earlier, later in needs:
+            assert "needs-cycle" in _slugs([*needs, (later, earlier)]), needs
+
+
+def _slugs(needs: list[tuple[str, str]]) -> set[str]:
+    """What is reported of four steps of which the second of each pair needs the first."""
+    steps = [
+        f"  - {{id: {step}, wait: 1s, needs: [{', '.join(first for first, then in needs if then == step)}]}}\n"
+        for step in "abcd"
+    ]
+    text = "name: graph\nsteps:\n" + "".join(steps)
+    return {found.slug for found in compile_bytes("graph.yaml", text.encode(), ActionCatalog()).diagnostics}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime
 
 import pytest
 
+from stepsmith.local.runner import Progress, RunOptions, run_workflow
 from stepsmith.project import Project
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunRecord, RunStatus, StepStatus
 from stepsmith_functions.history.result import result_of
+from stepsmith_functions.runtime.control import Control, Order
 from tests.acceptance.conftest import Desk, Ran
 
 COURSE = """
@@ -85,6 +88,48 @@ def test_the_store_closes_a_run_once_with_status_outputs_and_error(store: LocalR
     closed = RunRecord("by-hand", "course", RunStatus.SUCCEEDED, run.started_at, output={"x": 1}, ended_at=run.ended_at)
     assert store.put_run(closed)
     assert store.run("by-hand") == closed
+
+
+@pytest.mark.row("S0-016", "S0-063", "S0-064")
+def test_the_history_tells_what_happened_when_why_and_by_whom(new_desk: Desk) -> None:
+    """Start, success, failure and cancellation of runs and of their steps, in the order in which they happened."""
+    text = """
+        name: trail
+        input: {text: {type: string}}
+        steps:
+          - {id: keep, action: note, params: {text: "{{ input.text }}"}}
+          - {id: again, action: note, params: {text: again}}
+    """
+    new_desk.run(text, {"text": "fine"})
+    new_desk.run(text, {"text": ""})
+    program, project, catalog = new_desk.program(text)
+    store = LocalRunStore(project.history)
+
+    def cancel(progress: Progress) -> None:
+        if "fresh" in new_desk.journal:
+            control = Control(Order.CANCEL, "ann", datetime.now(UTC), "wrong host")
+            store.order(progress.run_id, control, [RunStatus.RUNNING, RunStatus.CANCELLING], RunStatus.CANCELLING)
+
+    run_workflow(program, {"text": "fresh"}, project, catalog, RunOptions(progress=cancel))
+
+    listed = new_desk.call("runs", "--json").json
+    trail = [new_desk.call("show", run["run_id"], "--json").json for run in reversed(listed)]
+    assert [(run["workflow"], run["status"]) for run in trail] == [
+        ("trail", "succeeded"),
+        ("trail", "failed"),
+        ("trail", "cancelled"),
+    ]
+    assert [[(step["id"], step["status"]) for step in run["steps"]] for run in trail] == [
+        [("keep", "succeeded"), ("again", "succeeded")],
+        [("keep", "failed")],
+        [("keep", "succeeded"), ("again", "cancelled")],
+    ]
+    for run in trail:
+        moments = [run["started_at"], *(at for step in run["steps"] for at in (step["started_at"], step["ended_at"]))]
+        assert [*moments, run["ended_at"]] == sorted([*moments, run["ended_at"]])
+    assert [(run["error"] or {}).get("type") for run in trail] == [None, "NothingToNote", "RunCancelled"]
+    assert trail[1]["steps"][0]["error"] == {"type": "NothingToNote", "message": "there is nothing to note"}
+    assert "ann: wrong host" in trail[2]["error"]["message"]
 
 
 @pytest.mark.row("S1-004", "S0-007", "S0-008")

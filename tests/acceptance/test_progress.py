@@ -63,7 +63,7 @@ def test_a_run_is_running_until_it_has_succeeded(
         assert f"'{word}'" in refused.err or word in refused.err
 
 
-@pytest.mark.row("S1-009", "S1-013", "S4-024", "S4-035", "S1-085", "S0-038")
+@pytest.mark.row("S1-009", "S1-013", "S4-024", "S4-035", "S1-085", "S0-038", "S4-090")
 def test_each_step_shows_its_status_while_the_run_goes_on(
     seen: list[tuple[RunRecord, list[StepRecord], list[str]]],
 ) -> None:
@@ -82,7 +82,7 @@ def test_each_step_shows_its_status_while_the_run_goes_on(
     assert sorted(set(attempts)) == [1, 2]
 
 
-@pytest.mark.row("S1-011", "S4-002", "S1-041", "S0-072")
+@pytest.mark.row("S1-011", "S4-002", "S1-041", "S0-072", "S0-049")
 def test_starts_answer_at_once_and_runs_go_on_side_by_side(new_desk: Desk) -> None:
     """Thirty runs of a minute each, started through the API of Step Functions, are all over after that minute."""
     program, project, catalog = new_desk.program(

@@ -27,7 +27,7 @@ LOCK_DOWN = """
 """
 
 
-@pytest.mark.row("S4-005", "S4-099", "S4-100", "S4-070", "S4-032")
+@pytest.mark.row("S4-005", "S4-099", "S4-100", "S4-070", "S4-032", "S4-020")
 def test_files_go_back_where_they_were_latest_first(new_desk: Desk) -> None:
     for name in ("a", "b"):
         new_desk.write(f"files/{name}", f"content of {name}")
@@ -97,7 +97,7 @@ def test_what_a_sibling_finishes_while_the_parallel_is_failing_is_undone_too(new
     assert [ran.step(path)["status"] for path in ("parallel.done.first", "parallel.late.slow")] == ["rolled_back"] * 2
 
 
-@pytest.mark.row("S4-073", "S4-114")
+@pytest.mark.row("S4-073", "S4-114", "S4-020")
 def test_a_step_may_fail_the_run_without_a_rollback(new_desk: Desk) -> None:
     text = """
         name: without

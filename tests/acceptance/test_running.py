@@ -136,7 +136,7 @@ def test_a_workflow_is_read_from_yaml_or_from_json(desk: Desk) -> None:
     assert outputs == [{"length": 4}, {"length": 4}]
 
 
-@pytest.mark.row("S0-005", "S0-033", "S0-036", "S0-013")
+@pytest.mark.row("S0-005", "S0-033", "S0-036", "S0-013", "S4-076")
 def test_each_start_makes_a_run_with_data_of_its_own(desk: Desk) -> None:
     counting = """
         name: counting
@@ -262,7 +262,7 @@ def test_a_workflow_declares_the_shape_of_its_output(desk: Desk) -> None:
     assert desk.run("name: silent\nsteps: [{wait: 1}]\n").result["output"] is None
 
 
-@pytest.mark.row("S0-047", "S4-083", "S4-086", "S3-013")
+@pytest.mark.row("S0-047", "S4-083", "S4-086", "S3-013", "S3-012", "S3-033")
 def test_a_python_program_runs_a_workflow(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     program, project, catalog = desk.program(ASSESSMENT)
     given = {"path": "uploads", "reason": "program"}
@@ -314,7 +314,7 @@ def test_a_run_knows_itself_and_the_moment(desk: Desk) -> None:
     assert ran.result["output"]["started"] == ran.result["started_at"]
 
 
-@pytest.mark.row("S1-089")
+@pytest.mark.row("S1-089", "S0-077")
 def test_what_is_set_at_deployment_can_be_read(new_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     text = """
         name: placed

@@ -35,6 +35,7 @@ def limited(desk: Desk) -> Desk:
     return desk
 
 
+@pytest.mark.row("S4-136")
 def test_seven_runs_share_three_starts_an_hour(limited: Desk) -> None:
     ran = limited.run(PARENT)
     assert (ran.exit_status, ran.status) == (0, "succeeded")
@@ -52,6 +53,7 @@ def test_seven_runs_share_three_starts_an_hour(limited: Desk) -> None:
 CIRCUIT = "circuit_breaker: {threshold: 2, window: 10m, cooldown: 5m, key: intel}"
 
 
+@pytest.mark.row("S4-135")
 def test_a_circuit_that_runs_have_opened_stops_others_until_one_is_tried(desk: Desk) -> None:
     desk.write("workflows/one.yaml", CHILD.replace("LIMIT", CIRCUIT))
     ran = desk.run(
@@ -119,6 +121,7 @@ def children(desk: Desk, on_limit: str) -> tuple[list[str], list[str]]:
     return [(run["error"] or {}).get("type", run["status"]) for run in runs], desk.journal[before:]
 
 
+@pytest.mark.row("S1-002")
 def test_runs_wait_for_a_place(new_desk: Desk) -> None:
     ends, did = children(new_desk, "queue")
     assert ends == ["succeeded"] * 3

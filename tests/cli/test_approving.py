@@ -79,6 +79,7 @@ def test_a_run_is_decided_by_its_command_line(asking: Project, call: Call) -> No
     assert "it has none" in call("run", "greeting", "-p", "who=you", "--approve", "hello").err
 
 
+@pytest.mark.row("S0-092")
 def test_another_process_decides_and_show_tells_who(asking: Project, call: Call) -> None:
     command = [sys.executable, "-m", "stepsmith.cli.main", "run", "asking", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:

@@ -98,6 +98,7 @@ def call(*argv: str) -> int:
     return main([*argv, "--stack", "security"])
 
 
+@pytest.mark.row("S0-049")
 def test_a_run_of_a_stack_is_paused_and_resumed(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("pause", "3f2a", "--why", "lunch") == 0
     assert "stepsmith resume 3f2a91c0 --stack security" in capsys.readouterr().out
@@ -117,6 +118,7 @@ def test_a_run_of_a_stack_is_paused_and_resumed(account: Account, capsys: pytest
     assert call("resume", RUN) == 1  # it is not paused
 
 
+@pytest.mark.row("S0-044")
 def test_a_run_of_a_stack_is_cancelled(account: Account) -> None:
     assert call("pause", RUN) == 0
     assert call("cancel", RUN) == 0

@@ -170,6 +170,7 @@ output: "{{ steps.ask.output.answer }}"
 """
 
 
+@pytest.mark.row("S0-091")
 def test_a_call_is_answered_with_its_token(make_aws: MakeAws) -> None:
     definition = (compiled(ASK).asl or "").replace("${Partition}", "aws")
     with make_aws() as aws:

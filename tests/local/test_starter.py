@@ -74,6 +74,7 @@ def runs(aws: LocalAws, arn: str) -> list[tuple[str, Any]]:
     return sorted((each["name"], json.loads(each["input"])) for each in found)
 
 
+@pytest.mark.row("S0-097")
 def test_an_event_that_is_delivered_three_times_starts_one_run(tmp_path: Path) -> None:
     trigger = workflow().triggers[0]
     assert isinstance(trigger, EventTrigger)

@@ -176,6 +176,7 @@ def test_a_quick_scan_has_limits_that_a_full_one_has_not(
 # --- exclusions -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("S4-067")
 def test_excluded_by_path_folder_content_and_content_at_a_path(world: Any, root: Path, exclude: Any) -> None:
     other = OURS + b"2"
     for name, content in [("a", OURS), ("b/c", OURS), ("b/d", other), ("bb", other), ("e", other)]:
