@@ -21,7 +21,7 @@ from stepsmith_functions.history.controls import DynamoControls
 from stepsmith_functions.history.dynamodb import DynamoRunStore
 from stepsmith_functions.history.items import table_definition
 from stepsmith_functions.history.objects import S3Values
-from stepsmith_functions.history.records import RunRecord, RunStatus
+from stepsmith_functions.history.records import RunRecord, RunStatus, StepRecord, StepStatus
 from stepsmith_functions.runtime.control import Order
 
 START = datetime(2026, 7, 12, 8, 30, tzinfo=UTC)
@@ -65,6 +65,16 @@ class Functions:
         return {"FunctionError": "Unhandled"} if self.fails else {}
 
 
+class Refusing:
+    """A service that IAM lets the caller ask nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        def refused(**_: object) -> None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, name)
+
+        return refused
+
+
 @pytest.fixture
 def functions() -> Functions:
     return Functions()
@@ -96,6 +106,30 @@ def account(monkeypatch: pytest.MonkeyPatch, functions: Functions) -> Iterator[A
 
 def call(*argv: str) -> int:
     return main([*argv, "--stack", "security"])
+
+
+@pytest.mark.row("S0-014", "S0-015")
+def test_whom_aws_lets_read_learns_how_a_run_stands_and_what_it_produced(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("show", RUN, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "running"
+
+    step = StepRecord(RUN, "scan", "scan", StepStatus.SUCCEEDED, output={"hosts": 3}, started_at=START, ended_at=START)
+    account.store.put_steps([step])
+    account.store.put_run(RunRecord(RUN, "w", RunStatus.SUCCEEDED, START, output={"open": [22]}, ended_at=START))
+    assert call("show", RUN, "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["status"], shown["output"]) == ("succeeded", {"open": [22]})
+    assert [(each["id"], each["output"]) for each in shown["steps"]] == [("scan", {"hosts": 3})]
+
+    of_before = deployed._client
+    monkeypatch.setattr(
+        deployed, "_client", lambda service, url: Refusing() if service == "dynamodb" else of_before(service, url)
+    )
+    assert call("show", RUN, "--json") == 1
+    told = capsys.readouterr()
+    assert (told.out, "AccessDeniedException" in told.err) == ("", True)
 
 
 @pytest.mark.row("S0-049")

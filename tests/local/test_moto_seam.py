@@ -345,6 +345,29 @@ def test_an_execution_says_whether_it_can_be_redriven(make_aws: MakeAws) -> None
             states.redrive_execution(executionArn=execution.arn)
 
 
+@pytest.mark.row("S0-096")
+def test_two_versions_of_a_machine_are_there_at_a_time(make_aws: MakeAws) -> None:
+    """A run that began in the old one goes on in it, and both can be started."""
+
+    def of(version: str) -> str:
+        return machine({"A": {"Type": "Wait", "Seconds": 60}, "B": {"Type": "Pass", "Output": version}})
+
+    with make_aws() as aws:
+        states = aws.client("stepfunctions")
+        made = states.create_state_machine(name="m", definition=of("old"), roleArn=ROLE, publish=True)
+        arn, old = made["stateMachineArn"], made["stateMachineVersionArn"]
+        under_way = states.start_execution(stateMachineArn=arn)["executionArn"]
+        aws.engine.advance(30)
+        new = states.update_state_machine(stateMachineArn=arn, definition=of("new"), publish=True)[
+            "stateMachineVersionArn"
+        ]
+        started = [under_way, *(states.start_execution(stateMachineArn=each)["executionArn"] for each in (old, new))]
+        aws.engine.run()
+        outputs = [json.loads(states.describe_execution(executionArn=each)["output"]) for each in started]
+    assert old != new
+    assert outputs == ["old", "old", "new"]
+
+
 def test_tokens_are_answered_through_the_api(make_aws: MakeAws) -> None:
     asks: Any = {
         "Type": "Task",
@@ -425,6 +448,28 @@ def test_status_events_reach_functions_queues_and_machines(make_aws: MakeAws) ->
     assert told[-1]["detail-type"] == "Step Functions Execution Status Change"
     assert counted == 3
     assert [item["status"] for item in started] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+@pytest.mark.row("S3-034")
+def test_a_receiver_of_status_events_that_fails_does_not_disturb_the_run(make_aws: MakeAws) -> None:
+    broken = """
+        CALLS = []
+
+        def handler(event, context):
+            CALLS.append(event)
+            if "detail" in event:
+                raise RuntimeError("no room")
+            return len(CALLS)
+    """
+    with make_aws({"Record": broken}) as aws:
+        events = aws.client("events")
+        events.put_rule(Name="all", EventPattern='{"source": ["aws.states"]}')
+        function = "arn:aws:lambda:us-east-1:123456789012:function:local-Record"
+        events.put_targets(Rule="all", Targets=[{"Id": "1", "Arn": function}])
+        execution = run(aws, machine({"A": {"Type": "Wait", "Seconds": 5}, "B": {"Type": "Pass", "Output": 7}}))
+        aws.engine.run()
+        called = aws.invoke("local-Record", {}).payload
+    assert (execution.status.value, execution.output, called) == ("SUCCEEDED", 7, 3)
 
 
 def test_a_jsonpath_machine_goes_to_motos_interpreter(make_aws: MakeAws) -> None:

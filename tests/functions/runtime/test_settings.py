@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
+
+import pytest
 
 from stepsmith_functions.runtime.settings import Settings
 
 
+@pytest.mark.row("S0-081")
 def test_every_setting_is_read() -> None:
     settings = Settings.from_environment(
         {
@@ -20,6 +24,9 @@ def test_every_setting_is_read() -> None:
             "WEBHOOK_SIGNING_SECRET": "s",
             "SECRETS_PREFIX": "p/",
             "SCAN_TARGETS": "10.0.0.0/8, host,",
+            "APPROVALS_URL": "https://a.example",
+            "DEFINITIONS_SOURCE": "https://rules.example/r.zip",
+            "DEFINITIONS_SHA256": "ab" * 32,
         }
     )
     assert settings == Settings(
@@ -33,7 +40,11 @@ def test_every_setting_is_read() -> None:
         signing_secret="s",
         secrets_prefix="p/",
         scan_targets=("10.0.0.0/8", "host"),
+        approvals_url="https://a.example",
+        definitions_source="https://rules.example/r.zip",
+        definitions_sha256="ab" * 32,
     )
+    assert [field.name for field in fields(Settings) if getattr(settings, field.name) == field.default] == []
 
 
 def test_nothing_is_allowed_by_default() -> None:
