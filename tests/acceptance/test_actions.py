@@ -146,3 +146,36 @@ def test_actions_share_one_framework_and_run_apart_from_the_engine(desk: Desk) -
     assert states["call_webhook"]["Arguments"]["FunctionName"] == "${CallWebhookFunction}"
     engine = (ROOT / "compiler" / "stepsmith" / "engine").glob("*.py")
     assert not [file.name for file in engine if "stepsmith_functions" in file.read_text()]
+
+
+@pytest.mark.row("S4-092")
+def test_a_workflow_behaves_differently_as_the_situation_changes(new_desk: Desk) -> None:
+    """How grave things are stands outside of all workflows; one that changes it changes what another does."""
+    text = """
+        name: raise-alert
+        input: {level: {type: string}}
+        steps:
+          - aws: ssm:putParameter
+            params: {Name: /security/level, Value: "{{ input.level }}", Type: String, Overwrite: true}
+    """
+    new_desk.workflow(text)
+    answers = []
+    for level in ("calm", "attack", "calm"):
+        ran = new_desk.run(
+            """
+            name: react
+            input: {level: {type: string}}
+            steps:
+              - {id: change, workflow: raise-alert, params: {level: "{{ input.level }}"}}
+              - {id: now, aws: ssm:getParameter, params: {Name: /security/level}}
+              - switch:
+                  - if: "{{ steps.now.output.Parameter.Value == 'attack' }}"
+                    steps: [{id: lock, action: note, params: {text: lock everything}}]
+                  - else: [{id: watch, action: note, params: {text: watch}}]
+            """,
+            {"level": level},
+        )
+        assert ran.status == "succeeded", ran.result["error"]
+        answers.append(ran.steps[-1]["id"])
+    assert answers == ["watch", "lock", "watch"]
+    assert new_desk.journal == ["watch", "lock everything", "watch"]

@@ -172,3 +172,37 @@ def test_the_readme_shows_the_first_run(project: Path) -> None:
     printed = re.findall(r"^ +([✓✗○]) (\w+)", done.stdout, re.MULTILINE)
     assert printed == shown[: len(printed)]
     assert not sample.exists()
+
+
+@pytest.mark.row("S2-118")
+def test_the_guide_to_deployment_is_true() -> None:
+    """It is linked, its commands, targets and parameters are there, and each check passed over has its reason."""
+    assert "(docs/deployment.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    assert "stepsmith build" in guide
+    assert "sam build && sam deploy" in guide
+    assert "[default.deploy.parameters]" in (ROOT / "samconfig.toml").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"`make ([a-z]+)`", guide)
+    assert {"validate", "build", "review"} <= set(targets)
+    assert [target for target in targets if f"\n{target}:" not in makefile] == []
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    named = re.findall(r"`([A-Z][A-Za-z]+(?:Function|Topic|Sender|Queue))`", guide)
+    assert named
+    assert [name for name in named if f"\n  {name}:" not in template] == []
+    skipped = yaml.safe_load((ROOT / "tests" / "template" / "checkov.yaml").read_text(encoding="utf-8"))["skip-check"]
+    assert sorted(re.findall(r"CKV_AWS_\d+", guide)) == sorted(skipped)
+
+
+@pytest.mark.row("S2-115")
+def test_the_guide_to_how_it_works_has_every_part_in_it_and_no_other() -> None:
+    guide = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for chapter in ("How lowering works", "Run state and history", "Approvals"):
+        assert f"\n## {chapter}\n" in guide
+    for source in ("compiler/stepsmith", "functions/stepsmith_functions"):
+        packages = {path.parent.name for path in (ROOT / source).glob("*/__init__.py")}
+        assert [name for name in sorted(packages) if not re.search(rf"\b{name}\b", guide)] == []
+    places = re.findall(r"`((?:compiler|functions|layers|runtime|history|lowering|expressions|local)/[\w/.]+)`", guide)
+    assert places
+    under = ("", "compiler/stepsmith/", "functions/stepsmith_functions/", "tests/")
+    assert [each for each in places if not any((ROOT / folder / each).exists() for folder in under)] == []

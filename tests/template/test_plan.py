@@ -181,6 +181,7 @@ def test_values_that_are_set_at_deployment_come_from_parameters():
     ]
 
 
+@pytest.mark.row("S0-096")
 def test_a_machine_is_named_published_logged_and_tagged():
     machine = planned([deployable(version="1.0", type=WorkflowType.STANDARD)])["OrderMachine"]
     assert machine["Metadata"]["Stepsmith"]["Source"] == "workflows/order.yaml"

@@ -1,5 +1,6 @@
 """The hand-written part of `template.yaml` agrees with the code that it deploys."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,36 @@ def test_the_recorder_has_the_source_maps_that_are_built(template):
     assert (recorder["Layers"], recorder["Environment"]["Variables"]["WORKFLOW_MAPS"]) == (["WorkflowMaps"], "/opt")
     names = {path.name.partition(".")[0] for path in (ROOT / layer["ContentUri"]).glob("*.map.json")}
     assert names == {path.stem for path in (ROOT / "workflows").glob("*.yaml")}
+
+
+@pytest.mark.row("S0-076")
+def test_settings_say_what_is_logged_how_where_to_and_for_how_long(template):
+    """All functions take level and form from one place; each has a log group of its own, kept for as long as is set."""
+    assert template["Globals"]["Function"]["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "INFO",
+        "SystemLogLevel": "WARN",
+    }
+    resources = template["Resources"]
+    groups = {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::Logs::LogGroup"}
+    assert {each["RetentionInDays"] for each in groups.values()} == {"LogRetentionDays"}
+    functions = {name: each for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"}
+    used = {name: each["Properties"]["LoggingConfig"] for name, each in functions.items()}
+    assert [name for name, config in used.items() if config["LogGroup"] not in groups or len(config) > 1] == []
+    assert len({config["LogGroup"] for config in used.values()}) == len(functions)
+    machines = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Serverless::StateMachine"]
+    assert machines
+    assert {machine["Logging"]["Level"] for machine in machines} == {"ERROR"}
+
+
+@pytest.mark.row("S2-017")
+def test_production_is_deployed_with_nothing_that_only_development_needs(template):
+    """What `sam deploy --config-env prod` gives names the stage alone; everything else is as safe as the defaults."""
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))["prod"]
+    given = settings["deploy"]["parameters"]["parameter_overrides"]
+    assert given == "Stage=prod"
+    assert template["Parameters"]["Stage"]["Default"] == "dev"
+    assert template["Parameters"]["AllowPrivateAddresses"]["Default"] == "false"
+    assert template["Globals"]["Function"]["LoggingConfig"]["ApplicationLogLevel"] == "INFO"
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert [name for name in variables if "DEBUG" in name or name == "AWS_ENDPOINT_URL"] == []

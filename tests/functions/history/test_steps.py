@@ -137,6 +137,21 @@ def test_an_attempt_makes_two_writes(
     assert client.writes == 2
 
 
+@pytest.mark.row("S1-048")
+def test_after_each_step_its_output_is_stored_and_one_more_is_done(
+    recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore
+) -> None:
+    done = []
+    for number, name in enumerate(("scan", "kill", "tell")):
+        told: dict[str, Any] = {"step_id": name, "path": name, "second": 10 * number}
+        recorder.started(started(**told))
+        before = [step.path for step in all_steps(dynamo_store, "run-1") if step.status is StepStatus.SUCCEEDED]
+        recorder.ended(ended(**told, output={"of": name}))
+        outputs = {step.path: step.output for step in all_steps(dynamo_store, "run-1") if step.status.is_final}
+        done.append((len(before), len(outputs), outputs[name]))
+    assert done == [(0, 1, {"of": "scan"}), (1, 2, {"of": "kill"}), (2, 3, {"of": "tell"})]
+
+
 def test_attempts_are_one_step(recorder: DynamoStepRecorder, dynamo_store: DynamoRunStore) -> None:
     recorder.started(started())
     recorder.ended(ended(error="ProcessNotFound"))

@@ -24,6 +24,27 @@ def test_every_module_is_found() -> None:
     assert [item["name"] for item in registry.contracts()] == sorted(names)
 
 
+@pytest.mark.row("S4-004")
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("quarantine_file", {"file_path": "/srv/a", "quarantine_dir": "/srv/quarantine"}),
+        ("delete_file", {"file_path": "/srv/a"}),
+        ("kill_process", {"process_id": 42}),
+        ("send_notification", {"recipient": "ops@example.com", "message": "done"}),
+        ("update_definitions", {}),
+        ("run_scan", {"path": "/srv", "scan_type": "quick"}),
+        ("generate_report", {"report_type": "incident"}),
+        ("call_webhook", {"url": "https://hooks.example/a", "payload": {"a": 1}}),
+        ("run_script", {"script": "show.sh", "args": ["a"]}),
+    ],
+)
+def test_the_nine_actions_of_a_response_are_built_in_and_take_their_params(name: str, params: dict[str, Any]) -> None:
+    found = ACTIONS[name]
+    assert found.describe()["handler"] == f"stepsmith_functions.actions.{name}.handler"
+    assert found.params.model_validate_json(json.dumps(params)).model_dump(exclude_unset=True) == params
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_the_contract_is_whole(name: str) -> None:
     found = ACTIONS[name]
