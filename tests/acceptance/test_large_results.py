@@ -111,6 +111,7 @@ def text_of(lines: int) -> str:
     return "\n".join(f"{number:07} é".ljust(99) for number in range(lines))
 
 
+@pytest.mark.row("S0-071")
 def test_three_megabytes_reach_the_next_action_and_stay_whole(desk: Desk) -> None:
     text = text_of(30_000)
     assert len(text.encode()) >= 3_000_000

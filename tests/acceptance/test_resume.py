@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from stepsmith.local.runner import Progress, RunOptions, run_workflow
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunRecord, RunStatus
@@ -24,6 +26,7 @@ BROKEN = """
 """
 
 
+@pytest.mark.row("S0-041")
 def test_a_failed_run_goes_on_once_the_world_is_mended(new_desk: Desk) -> None:
     ran = new_desk.run(BROKEN, {"file": "a.bin"})
     assert (ran.status, new_desk.journal) == ("failed", ["look at a.bin"])

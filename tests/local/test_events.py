@@ -164,6 +164,7 @@ def test_schedules_let_no_time_pass_and_fire_while_a_run_waits(make_aws: MakeAws
         assert started(aws, arn)[0] == START + timedelta(hours=1)
 
 
+@pytest.mark.row("S0-074")
 def test_scheduler_starts_machines_with_their_input(make_aws: MakeAws) -> None:
     with make_aws(start=START) as aws:
         arn = aws.create_machine("m", machine(KEEP))

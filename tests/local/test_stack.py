@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from dataclasses import fields
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -13,6 +16,8 @@ from stepsmith.local.functions import ACCOUNT
 from stepsmith.local.moto_seam import objects_of
 from stepsmith.local.sam import FunctionResource, SamTemplate, TemplateError, read_template
 from stepsmith.local.stack import INSTANCE, SENDER
+from stepsmith_functions.history import deployment
+from stepsmith_functions.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,6 +91,25 @@ def test_a_setting_of_the_process_wins(template: SamTemplate, tmp_path: Path, mo
     assert variables["ALLOW_PRIVATE_ADDRESSES"] == "true"
     assert variables["DEFAULT_INSTANCE_ID"] == INSTANCE
     assert variables["TABLE"] == "local-Things"
+
+
+@pytest.mark.row("S0-082")
+def test_every_setting_can_be_made_in_the_template(tmp_path: Path) -> None:
+    """Each variable that is known to the code; the file is the one that is deployed."""
+    names = set(re.findall(r"^ {4}\"\"\"([A-Z0-9_]+):", inspect.getsource(Settings), re.MULTILINE))
+    names |= set(re.findall(r"^ {4}([A-Z]+_[A-Z]+) ", deployment.__doc__ or "", re.MULTILINE))
+    assert len(names) == len(fields(Settings)) + 1  # HISTORY_DAYS is the history's own
+    text = "Resources:\n  Work:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: code/, Handler: a.b}\n"
+    lines = "".join(f"        {name}: own-{name}\n" for name in sorted(names))
+    (tmp_path / "template.yaml").write_text(f"Globals:\n  Function:\n    Environment:\n      Variables:\n{lines}{text}")
+    template = read_template(tmp_path / "template.yaml")
+    with local(template, tmp_path) as aws:
+        variables = aws.stack.variables(template.functions()["Work"])
+    assert {name: variables[name] for name in names} == {name: f"own-{name}" for name in names}
+    made = Settings.from_environment(variables)
+    assert [field.name for field in fields(Settings) if getattr(made, field.name) == field.default] == [
+        "allow_private_addresses"  # which only the word true allows
+    ]
 
 
 def test_resources_are_there_when_their_service_is_called(template: SamTemplate, tmp_path: Path) -> None:

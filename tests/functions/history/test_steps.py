@@ -308,7 +308,7 @@ def test_the_reader_gives_the_steps_in_order(recorder: DynamoStepRecorder, dynam
     assert steps[2].error == StepError("ProcessNotFound", "no such process")
 
 
-@pytest.mark.row("S4-010")
+@pytest.mark.row("S4-010", "S0-075", "S2-024")
 def test_the_deployment_configures_what_handlers_use(
     aws: Callable[[str], Any], table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
