@@ -30,7 +30,7 @@ FIFTY = """
           as: number
           concurrency: 10
           steps:
-            - {id: breathe, wait: 1s}
+            - {id: breathe, wait: 2s}
             - {id: keep, action: note, params: {text: "{{ number | string }}"}}
     finally:
       - {id: last, action: note, params: {text: last}}
@@ -113,7 +113,7 @@ def test_a_loop_of_fifty_is_paused_and_resumed_from_another_process(desk: Desk) 
 
 @pytest.mark.row("S0-044")
 def test_a_cancelled_run_ends_through_its_finally(desk: Desk) -> None:
-    desk.workflow(FIFTY)
+    desk.workflow(FIFTY.replace("concurrency: 10", "concurrency: 5").replace("wait: 2s", "wait: 4s"))
     with running(desk, "fifty", "--real-time", "--json") as process:
         run = until(lambda: run_of(desk, "fifty"), process)
         until(lambda: len(lines(desk)) >= 5, process)
@@ -263,7 +263,7 @@ def test_a_cancel_reaches_the_items_of_a_distributed_loop(desk: Desk) -> None:
               concurrency: 1
               tolerate: 2
               steps:
-                - {id: breathe, wait: 1s}
+                - {id: breathe, wait: 2s}
                 - {id: keep, action: note, params: {text: "{{ number | string }}"}}
             on_failure: continue
           - {id: after, action: note, params: {text: after}}
