@@ -3,13 +3,15 @@
     python -m tests.semantics.soak --count 2000 --seed 1
     python -m tests.semantics.soak --minutes 30 --jobs 2 --children
 
-Without a flag the kinds of programs take turns. Prints each program that differs, or that the compiler breaks on, how
-far it is, and a summary; exits 1 if there was one.
+A program without other runs and orders is compared on `sfnx.testing` too, where that can run it. Without a flag the
+kinds of programs take turns. Prints each program that differs, or that the compiler breaks on, how far it is, and a
+summary; exits 1 if there was one.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import sys
 import time
@@ -21,6 +23,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from tests.semantics.comparison import by_reference, compare
+from tests.semantics.elsewhere import NotThere, compare_elsewhere
 from tests.semantics.programs.choosing import Dice
 from tests.semantics.programs.program import Program, ordered, program
 from tests.semantics.programs.settling import IllMade, Refused
@@ -64,6 +67,8 @@ class Found:
     seed: int
     what: str
     shown: str = ""
+    elsewhere: bool = False
+    """Whether another interpreter than ours agreed, too."""
 
 
 def kind_of(seed: int) -> Kind:
@@ -81,10 +86,14 @@ def made_of(seed: int, kind: Kind, deepest: int = 3) -> Program:
 
 
 def try_one(seed: int, kind: Kind | None, deepest: int, shrinks: bool) -> Found:
-    made = None
+    made, twice = None, False
     try:
         made = made_of(seed, kind or kind_of(seed), deepest)
         difference = compare(made)
+        if difference is None and not made.children and not made.orders:
+            with contextlib.suppress(NotThere):
+                difference = compare_elsewhere(made, by_reference(made))
+                twice = True
     except (Ambiguous, IllMade) as unusable:
         return Found(seed, type(unusable).__name__)
     except Refused as refused:
@@ -92,10 +101,10 @@ def try_one(seed: int, kind: Kind | None, deepest: int, shrinks: bool) -> Found:
     except Exception:  # a crash of the compiler is a finding too
         return Found(seed, "crashed", (made.describe() if made else "") + traceback.format_exc()[-1500:])
     if difference is None:
-        return Found(seed, "equal")
-    if shrinks:
+        return Found(seed, "equal", elsewhere=twice)
+    if shrinks and not twice:
         made = shrink(made, partial(_differs, what=difference.what))
-    return Found(seed, "different", f"{made.describe()}{compare(made)}")
+    return Found(seed, "different", f"{made.describe()}{difference if twice else compare(made)}")
 
 
 def _differs(candidate: Program, what: str) -> bool:
@@ -106,10 +115,13 @@ def _differs(candidate: Program, what: str) -> bool:
     return difference is not None and difference.what.split()[0] == what.split()[0]
 
 
-def soak(seeds: Iterable[int], kind: Kind | None, deepest: int, most: int, jobs: int, until: float) -> Counter[str]:
-    """The number of programs by what came of them; prints the first `most` that went wrong. Ends when no seed is left,
-    or at the moment `until` of the monotonic clock."""
+def soak(
+    seeds: Iterable[int], kind: Kind | None, deepest: int, most: int, jobs: int, until: float
+) -> tuple[Counter[str], int]:
+    """The number of programs by what came of them, and of those on which `sfnx.testing` agreed, too; prints the first
+    `most` that went wrong. Ends when no seed is left, or at the moment `until` of the monotonic clock."""
     found: Counter[str] = Counter()
+    elsewhere = 0
     began = time.monotonic()
     with ProcessPoolExecutor(jobs) as pool:
         batches = _batches(seeds, until)
@@ -120,6 +132,7 @@ def soak(seeds: Iterable[int], kind: Kind | None, deepest: int, most: int, jobs:
             done = next(iter(waiting))
             for each in done.result():
                 found[each.what] += 1
+                elsewhere += each.elsewhere
                 if each.shown and sum(found[word] for word in WRONG) <= most:
                     print(f"--- seed {each.seed}\n{each.shown}\n", flush=True)
                 if found.total() % PROGRESS == 0:
@@ -127,7 +140,7 @@ def soak(seeds: Iterable[int], kind: Kind | None, deepest: int, most: int, jobs:
             del waiting[done]
             for batch in itertools.islice(batches, 1):
                 waiting[pool.submit(_batch, batch, kind, deepest, found["different"] < most)] = batch
-    return found
+    return found, elsewhere
 
 
 def _batches(seeds: Iterable[int], until: float) -> Iterator[list[int]]:
@@ -167,8 +180,8 @@ def main() -> int:
     count = 1000 if arguments.count is None and arguments.minutes is None else arguments.count
     seeds = itertools.count(arguments.seed) if count is None else range(arguments.seed, arguments.seed + count)
     only = kind if arguments.plain or kind != Kind() else None
-    found = soak(seeds, only, arguments.depth, arguments.show, arguments.jobs, until)
-    print(summary(found))
+    found, elsewhere = soak(seeds, only, arguments.depth, arguments.show, arguments.jobs, until)
+    print(f"{summary(found)}; {elsewhere:,} of the equal ones also on sfnx.testing")
     return 1 if any(found[word] for word in WRONG) else 0
 
 
