@@ -47,6 +47,8 @@ class Attempt:
     longest: int = 0
     """How long its function may take."""
     given_up: bool = False
+    expired: bool = False
+    """Its own time was up in the moment in which it was given up."""
     ended: int | None = None
     succeeded: bool = False
     output: Any = None
@@ -93,6 +95,8 @@ class Attempts:
                 unknown.discard(attempt.path)
             elif attempt.given_up and attempt.answer is not None and attempt.answer.error == PAUSED:
                 raise Ambiguous
+            elif attempt.given_up and attempt.answer is None and attempt.expired:
+                raise Ambiguous  # it failed then, or something else did and nobody knows of this one
             elif attempt.given_up and attempt.answer is None:
                 unknown.add(attempt.path)  # it was stopped with the step, wherever it was
             elif attempt.given_up and attempt.answer is not None:

@@ -160,6 +160,7 @@ class Caller(Evaluator):
             raise self._timed_out(step, scope) from None
         except GeneratorExit:
             began.given_up = True
+            began.expired = limit is not None and self._scheduler.now == began.began + limit
             raise
         finally:
             began.ended = self._scheduler.now
