@@ -42,8 +42,8 @@ from stepsmith.model.values import ListValue, Literal, Templated
 from stepsmith.model.workflow import Workflow
 from stepsmith.rehearsals.passage import Passage
 from stepsmith.source import Span
-from stepsmith_functions.history.rebuild import REJECTED_LATE
 from stepsmith_functions.history.records import RunStatus, StepRecord, StepStatus
+from stepsmith_functions.history.told import REJECTED_LATE
 
 TIMEOUT: Final = "States.Timeout"
 
