@@ -22,7 +22,7 @@ from stepsmith.pipeline import Compilation, compile_bytes
 from stepsmith.project import Project
 from stepsmith_functions.history.dynamodb import DynamoRunStore
 from stepsmith_functions.history.objects import S3Values
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 from tests.acceptance.conftest import Called, Desk
 
 NOTHING = '{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "NothingToResume"}}}'

@@ -93,7 +93,7 @@ def test_a_handler_that_overruns_its_function_is_ended_by_lambda(make_aws: MakeA
 
 def test_a_handler_that_sleeps_by_its_clock_takes_virtual_time(make_aws: MakeAws) -> None:
     polls = """
-        from stepsmith_functions.runtime.invocation import _host
+        from stepsmith_functions.runtime.hosting import _host
         def handler(event, context):
             clock = _host.get().clock
             before = clock.now()

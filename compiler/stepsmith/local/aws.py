@@ -43,7 +43,7 @@ from stepsmith.local.services import Services
 from stepsmith.local.stack import LocalStack
 from stepsmith.local.tasks import LocalTasks, MockSource
 from stepsmith_functions.runtime import clients as runtime_clients
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 
 ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/local"
 

@@ -40,8 +40,8 @@ from stepsmith_functions.approvals.store import ApprovalStore
 from stepsmith_functions.approvals.tasks import StepFunctionsAnswers
 from stepsmith_functions.approvals.telling import ToldHistory
 from stepsmith_functions.history.values import Json
-from stepsmith_functions.runtime import invocation, log
-from stepsmith_functions.runtime.invocation import Host
+from stepsmith_functions.runtime import hosting, log
+from stepsmith_functions.runtime.hosting import Host
 from stepsmith_functions.runtime.settings import Settings
 
 MOST_LOOKED_AT: Final = 1000
@@ -52,7 +52,7 @@ _STATUS: Final[Mapping[type[ApprovalError], int]] = {DecidedError: 409, VotedErr
 
 def handler(event: Mapping[str, Json], _context: object = None) -> dict[str, Json]:
     """Answers a request, a command or the schedule."""
-    host = invocation.host()
+    host = hosting.host()
     desk = _Desk(host, Settings.from_environment(host.environment), log.logger())
     if "requestContext" in event:
         return desk.answer(event)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from stepsmith_functions.approvals.store import ApprovalStore
-from stepsmith_functions.runtime.invocation import Host
+from stepsmith_functions.runtime.hosting import Host
 from stepsmith_functions.runtime.settings import Settings
 
 _desk: ContextVar[ApprovalStore | None] = ContextVar("desk", default=None)

@@ -16,11 +16,11 @@ from stepsmith_functions.approvals.question import read_question
 from stepsmith_functions.approvals.records import Approval
 from stepsmith_functions.approvals.telling import ToldHistory
 from stepsmith_functions.history.values import Json
-from stepsmith_functions.runtime import gate, invocation, log
+from stepsmith_functions.runtime import gate, hosting, log
 from stepsmith_functions.runtime.action import LambdaContext
 from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.control import Control, Order
-from stepsmith_functions.runtime.invocation import Host
+from stepsmith_functions.runtime.hosting import Host
 from stepsmith_functions.runtime.notifying import deliver
 from stepsmith_functions.runtime.places import leave
 from stepsmith_functions.runtime.secrets import AwsSecrets
@@ -35,7 +35,7 @@ def handler(event: Mapping[str, Json], context: LambdaContext) -> dict[str, Json
     InvalidParams, RecipientInvalid and DeliveryFailed under these names, and RunPaused and RunCancelled as the gate of
     an action does.
     """
-    host = invocation.host()
+    host = hosting.host()
     settings = Settings.from_environment(host.environment)
     logger = log.logger()
     asker = _asker(host, settings, logger, context)

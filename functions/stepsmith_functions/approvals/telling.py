@@ -18,7 +18,7 @@ from stepsmith_functions.approvals.records import Approval, ApprovalStatus
 from stepsmith_functions.approvals.store import ApprovalStore
 from stepsmith_functions.history.records import RunStatus
 from stepsmith_functions.history.values import shown_time
-from stepsmith_functions.runtime.invocation import Host
+from stepsmith_functions.runtime.hosting import Host
 from stepsmith_functions.runtime.recording import StepEnd, StepError, StepStart
 from stepsmith_functions.runtime.settings import Settings
 

@@ -10,7 +10,7 @@ from stepsmith_functions.history.values import Json, StoredValue
 
 
 class ToldSteps:
-    """A `runtime.invocation.LedgerSource` over a store. Every method raises HistoryError when the store fails."""
+    """A `runtime.hosting.LedgerSource` over a store. Every method raises HistoryError when the store fails."""
 
     def __init__(self, store: RunStore) -> None:
         self._store = store

@@ -20,7 +20,7 @@ from stepsmith_functions.history.values import Json, Recorded, StoredValue
 from stepsmith_functions.history.visits import History
 from stepsmith_functions.rollback.completed import ledger_of
 from stepsmith_functions.rollback.question import Question, answer, read_question
-from stepsmith_functions.runtime import invocation
+from stepsmith_functions.runtime import hosting
 from stepsmith_functions.runtime.settings import Settings
 
 PATIENCE: Final = timedelta(minutes=2)
@@ -36,7 +36,7 @@ def handler(event: Mapping[str, Json], _context: object = None) -> dict[str, Jso
     Raises StepStillRunning while a step may still end, HistoryError when the execution's history cannot be read, or,
     for the first two minutes, a value that an undo needs.
     """
-    host = invocation.host()
+    host = hosting.host()
     question = read_question(event)
     executions = Executions(host.clients.get("stepfunctions"))
     history = _history(executions, question)

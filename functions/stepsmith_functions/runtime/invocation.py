@@ -7,19 +7,16 @@ on its way out. History that cannot be written is logged and forgotten: it never
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from stepsmith_functions.runtime import clients, gate, large, log, secrets
+from stepsmith_functions.runtime import clients, gate, hosting, large, log, secrets
 from stepsmith_functions.runtime.checkpoints import Checkpoints
-from stepsmith_functions.runtime.context import ActionContext, Clock, Ids, RandomIds, SystemClock
-from stepsmith_functions.runtime.control import ControlReader
+from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.errors import (
     OF_THE_GATE,
     ActionError,
@@ -29,24 +26,23 @@ from stepsmith_functions.runtime.errors import (
     InvalidResult,
     RunCancelled,
 )
-from stepsmith_functions.runtime.limits import SharedState, key_of, limits_of
+from stepsmith_functions.runtime.hosting import Host
+from stepsmith_functions.runtime.limits import key_of, limits_of
 from stepsmith_functions.runtime.places import concurrency_of
 from stepsmith_functions.runtime.recording import (
     Begun,
     Earlier,
-    RunReader,
     StepEnd,
     StepError,
     StepProgress,
     StepRecorder,
     StepStart,
 )
-from stepsmith_functions.runtime.secrets import AwsSecrets, SecretStore
+from stepsmith_functions.runtime.secrets import AwsSecrets
 from stepsmith_functions.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from stepsmith_functions.history.records import StepRecord
-    from stepsmith_functions.history.values import Json, StoredValue
+    pass
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -68,121 +64,6 @@ THROTTLED = frozenset(
     }
 )
 """Error codes that botocore's standard retry mode takes for throttling or time-outs."""
-
-
-class HistoryAccess(Protocol):
-    """Opens the history for a handler; None where the deployment keeps none."""
-
-    def recorder(self, settings: Settings) -> StepRecorder | None: ...
-
-    def reader(self, settings: Settings) -> RunReader | None: ...
-
-    def control(self, settings: Settings) -> ControlReader | None: ...
-
-    def shared(self, settings: Settings) -> SharedState | None: ...
-
-    def ledger(self, settings: Settings) -> LedgerSource | None: ...
-
-
-class LedgerSource(Protocol):
-    """What the steps of a run told, for its rollback. Raises HistoryError when it cannot be read."""
-
-    def told(self, run_id: str) -> Mapping[str, StepRecord]: ...
-
-    def load(self, value: StoredValue) -> Json: ...
-
-
-class TableHistory:
-    """The history in DynamoDB, opened once per process and table, only when a step needs it."""
-
-    def __init__(self) -> None:
-        self._recorders: dict[str, StepRecorder] = {}
-        self._readers: dict[str, RunReader] = {}
-        self._controls: dict[str, ControlReader] = {}
-        self._shared: dict[str, SharedState] = {}
-        clients.on_reset(self._shared.clear)
-        clients.on_reset(self._controls.clear)
-        clients.on_reset(self._recorders.clear)
-        clients.on_reset(self._readers.clear)
-
-    def recorder(self, settings: Settings) -> StepRecorder | None:
-        table = settings.history_table
-        if table is None:
-            return None
-        if table not in self._recorders:
-            from stepsmith_functions import history
-
-            self._recorders[table] = history.recorder_for_steps()
-        return self._recorders[table]
-
-    def reader(self, settings: Settings) -> RunReader | None:
-        table = settings.history_table
-        if table is None:
-            return None
-        if table not in self._readers:
-            from stepsmith_functions import history
-
-            self._readers[table] = history.reader_for_steps()
-        return self._readers[table]
-
-    def ledger(self, settings: Settings) -> LedgerSource | None:
-        if settings.history_table is None:
-            return None
-        from stepsmith_functions import history
-
-        return history.ledger_for_rollback()
-
-    def control(self, settings: Settings) -> ControlReader | None:
-        table = settings.history_table
-        if table is None:
-            return None
-        if table not in self._controls:
-            from stepsmith_functions import history
-
-            self._controls[table] = history.controls_for_steps()
-        return self._controls[table]
-
-    def shared(self, settings: Settings) -> SharedState | None:
-        table = settings.history_table
-        if table is None:
-            return None
-        if table not in self._shared:
-            from stepsmith_functions import history
-
-            self._shared[table] = history.shared_for_steps()
-        return self._shared[table]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Host:
-    """The world's ends as a handler of this process finds them. A local run or a test hands in its own."""
-
-    clients: clients.Clients = field(default_factory=clients.of_process)
-    clock: Clock = field(default_factory=SystemClock)
-    ids: Ids = field(default_factory=RandomIds)
-    history: HistoryAccess = field(default_factory=TableHistory)
-    secrets: SecretStore | None = None
-    """None: the account's."""
-    environment: Mapping[str, str] | None = None
-    """None: the process's own."""
-
-
-_host: ContextVar[Host] = ContextVar("host", default=Host())  # noqa: B039 - a Host is frozen
-
-
-def host() -> Host:
-    """The host of the handler that is running."""
-    return _host.get()
-
-
-@contextmanager
-def hosted(host: Host) -> Iterator[None]:
-    """Handlers called inside the block find `host`."""
-    token = _host.set(host)
-    try:
-        yield
-    finally:
-        _host.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +123,7 @@ def handle(
 ) -> JsonValue:
     """Runs `run` on the event's params and returns its result as plain JSON (see `Action.handler`), unless the gate
     answers in its place."""
-    host = _host.get()
+    host = hosting.host()
     settings = Settings.from_environment(host.environment)
     call = _read(event)
     keys = {"action": action, "run_id": call.run_id, "step": call.path, "attempt": call.attempt}

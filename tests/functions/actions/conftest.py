@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 
 from stepsmith_functions.runtime import clients, log
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 from stepsmith_functions.runtime.recording import RecordedStep, StepEnd, StepProgress, StepStart
 
 EVENTS = Path(__file__).parents[3] / "events" / "actions"

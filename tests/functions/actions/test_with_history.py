@@ -12,7 +12,7 @@ from stepsmith_functions import history
 from stepsmith_functions.history.items import table_definition
 from stepsmith_functions.runtime import clients
 from stepsmith_functions.runtime.files import FileMissing
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 
 
 @pytest.fixture

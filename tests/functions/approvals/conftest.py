@@ -16,7 +16,7 @@ from stepsmith_functions.approvals.deciding import TokenGoneError
 from stepsmith_functions.approvals.records import Approval
 from stepsmith_functions.history.items import table_definition
 from stepsmith_functions.runtime import clients, log
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 
 NOW = datetime(2026, 7, 12, 8, 30, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ from stepsmith_functions.history.items import step_key
 from stepsmith_functions.history.records import RunRecord, RunStatus
 from stepsmith_functions.runtime import clients, log
 from stepsmith_functions.runtime.control import Control, Order
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 from tests.functions.approvals.conftest import NOW, Clock
 
 Make = Callable[..., Approval]
@@ -72,9 +72,9 @@ class Deployment:
         return self.states if service == "stepfunctions" else clients.of_process().get(service, region)
 
     def call(self, event: dict[str, Any]) -> Any:
-        from stepsmith_functions.runtime import invocation
+        from stepsmith_functions.runtime import hosting
 
-        host = Host(clock=self.clock, clients=self, environment=invocation.host().environment)
+        host = Host(clock=self.clock, clients=self, environment=hosting.host().environment)
         with hosted(host), log.written_to(self.log):
             return json.loads(json.dumps(handler(json.loads(json.dumps(event)))))
 

@@ -17,7 +17,7 @@ from stepsmith_functions.history.items import rate_key, shared_key
 from stepsmith_functions.history.retrying import Backoff
 from stepsmith_functions.history.shared import DynamoSharedState
 from stepsmith_functions.runtime import clients, limits
-from stepsmith_functions.runtime.invocation import TableHistory
+from stepsmith_functions.runtime.hosting import TableHistory
 from stepsmith_functions.runtime.limits import (
     Circuit,
     CircuitBreaker,

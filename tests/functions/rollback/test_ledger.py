@@ -17,7 +17,7 @@ from stepsmith_functions.history.store import HistoryError, HistoryUnavailableEr
 from stepsmith_functions.history.values import StoredValue
 from stepsmith_functions.rollback import ledger
 from stepsmith_functions.rollback.question import StepStillRunning
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 from tests.functions.rollback.scenes import Scene, at, told
 
 ASKS = "workflow.rollback"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stepsmith_functions.runtime.errors import SecretUnavailable
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 from stepsmith_functions.runtime.recording import StepEnd, StepProgress, StepStart
 
 

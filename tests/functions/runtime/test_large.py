@@ -17,7 +17,7 @@ from stepsmith_functions.runtime.action import action
 from stepsmith_functions.runtime.context import ActionContext
 from stepsmith_functions.runtime.contract import Params, Result
 from stepsmith_functions.runtime.errors import AwsRefused, AwsUnavailable, InvalidParams, InvalidResult
-from stepsmith_functions.runtime.invocation import Host, hosted
+from stepsmith_functions.runtime.hosting import Host, hosted
 from stepsmith_functions.runtime.settings import Settings
 
 BUCKET = "data-bucket"

@@ -20,7 +20,7 @@ from stepsmith_functions.runtime.errors import (
     RateLimited,
     RunCancelled,
 )
-from stepsmith_functions.runtime.invocation import host, hosted
+from stepsmith_functions.runtime.hosting import host, hosted
 from stepsmith_functions.runtime.limits import Circuit, RateLimit, circuit_of
 from stepsmith_functions.runtime.recording import Earlier, EarlierStatus, StepStart
 from tests.functions.runtime.conftest import FakeHistory, World
