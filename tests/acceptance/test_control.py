@@ -398,3 +398,29 @@ def test_a_cancel_wakes_what_waits_for_people(desk: Desk, flags: list[str], paus
     refused = desk.call("approve", run, "both.people.may_i")
     assert (refused.status, "no approval waits" in refused.err) == (2, True)
     assert "wrong host" in desk.call("show", run).out
+
+
+@pytest.mark.row("S0-010")
+def test_a_run_whose_process_was_killed_is_over_and_can_go_on(desk: Desk) -> None:
+    text = """
+        name: killed
+        steps:
+          - {id: first, action: note, params: {text: first}}
+          - {id: long, action: slow, params: {seconds: 600}}
+          - {id: last, action: note, params: {text: last}}
+    """
+    desk.workflow(text)
+    with running(desk, "killed", "--real-time", "--json") as process:
+        run = until(lambda: run_of(desk, "killed"), process)
+        until(lambda: lines(desk) == ["first"], process)
+        assert desk.call("show", run, "--json").json["status"] == "running"
+        process.kill()
+        process.wait()
+    over = desk.call("show", run, "--json").json
+    assert (over["status"], over["error"]["type"]) == ("failed", "ProcessGone")
+    assert over["steps"][0]["status"] == "succeeded"
+    assert all(step["status"] == "cancelled" for step in over["steps"][1:])
+    desk.workflow(text.replace("seconds: 600", "seconds: 0"))
+    later = desk.call("resume", run, "--json").json
+    assert (later["status"], later["continues"]["step"]) == ("succeeded", "long")
+    assert lines(desk) == ["first", "last"]

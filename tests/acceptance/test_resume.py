@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from stepsmith.local.alive import holding
 from stepsmith.local.runner import Progress, RunOptions, run_workflow
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunRecord, RunStatus
@@ -343,8 +344,10 @@ def test_a_graph_goes_on_with_what_had_not_ended(new_desk: Desk) -> None:
 
 def test_a_run_that_is_not_over_is_not_begun_at_a_step(new_desk: Desk) -> None:
     run = RunRecord("by-hand", "contain", RunStatus.PAUSED, datetime(2026, 5, 4, tzinfo=UTC))
-    LocalRunStore(new_desk.root / ".stepsmith" / "history.db").put_run(run)
-    called = new_desk.call("resume", "by-hand", "--from", "check")
+    history = new_desk.root / ".stepsmith" / "history.db"
+    LocalRunStore(history).put_run(run)
+    with holding(history, "by-hand"):
+        called = new_desk.call("resume", "by-hand", "--from", "check")
     assert (called.status, "--from is for a run that is over" in called.err) == (1, True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stepsmith.cli.failures import CommandError, Exit
+from stepsmith.local.alive import settle_lost
 from stepsmith.project import project_of
 from stepsmith_functions.history.local import LocalRunStore
 from stepsmith_functions.history.records import RunRecord
@@ -83,8 +84,13 @@ def histories(arguments: argparse.Namespace) -> Histories:
 
 
 def open_history() -> LocalRunStore:
-    """The history of the project around the working folder."""
-    return LocalRunStore(project_of(None, Path.cwd()).history)
+    """The history of the project around the working folder. Runs whose process is gone are over in it."""
+    path = project_of(None, Path.cwd()).history
+    try:
+        settle_lost(path)
+    except HistoryError as error:
+        raise unavailable(error) from error
+    return LocalRunStore(path)
 
 
 def find_run(store: RunStore, word: str, workflow: str | None = None) -> str:

@@ -82,6 +82,9 @@ class MemoryHistory:
         """The starts of actions that must not be repeated, by run and path."""
         self.on_progress: Callable[[StepRecord], None] | None = None
         """Told when an action tells how far it is."""
+        self.on_effect: Callable[[StepRecord], None] | None = None
+        """Told when an action that must not be repeated begins and when it has ended: what is known of that must
+        outlive the process."""
         self.controls: ControlReader | None = None
         """Who knows whether a run is paused or cancelled; None where nobody could have ordered it."""
         self._shared = MemorySharedState()
@@ -141,7 +144,12 @@ class MemoryHistory:
                 sequence=known.sequence if known else len(self._steps.get(step.run_id, {})),
             )
         )
+        self._tell_effect(step.run_id, step.path)
         return Begun(attempts)
+
+    def _tell_effect(self, run_id: str, path: str) -> None:
+        if self.on_effect is not None and (run_id, path) in self._begun:
+            self.on_effect(self._steps[run_id][path])
 
     def _earlier(self, step: StepStart, known: StepRecord | None) -> Earlier | None:
         """The call of the same visit that is in the way of `step`, as `DynamoStepRecorder` finds it."""
@@ -195,6 +203,7 @@ class MemoryHistory:
                 progress=None,
             )
         )
+        self._tell_effect(step.run_id, step.path)
 
     def mocked(self, call: TaskCall, outcome: TaskOutcome, now: datetime) -> None:
         """Tells of a step that was mocked what its handler would have told. Anything but an action's call tells

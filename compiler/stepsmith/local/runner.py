@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from stepsmith.asl.names import ROLLBACK_SUFFIX
 from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
 from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome
+from stepsmith.local.alive import holding
 from stepsmith.local.approvals.desk import REQUEST_FUNCTION, Desk, Person
 from stepsmith.local.attempts import FailedAttempt, failed_attempts
 from stepsmith.local.aws import LocalAws
@@ -152,19 +153,24 @@ def run_workflow(
         start = not_before(earlier.run)
     watcher = _Watcher(program, options.progress, store, earlier.records if earlier else ())
     control = _control_of(project, options, watcher)
-    with LocalAws(
-        template,
-        functions,
-        folder,
-        real_time=options.real_time,
-        mocks=mocks if options.mocks.answers else None,
-        observer=watcher,
-        trace=options.trace,
-        start=start,
-        kept_objects=project.root / STATE_FOLDER / "s3" if options.keep else None,
-    ) as aws:
+    with ExitStack() as alive:
+        aws = alive.enter_context(
+            LocalAws(
+                template,
+                functions,
+                folder,
+                real_time=options.real_time,
+                mocks=mocks if options.mocks.answers else None,
+                observer=watcher,
+                trace=options.trace,
+                start=start,
+                kept_objects=project.root / STATE_FOLDER / "s3" if options.keep else None,
+            )
+        )
         machine = create_machines(program, aws, functions)
         run_id = options.run_id or aws.new_id()
+        if options.keep:
+            alive.enter_context(holding(project.history, run_id))
         kept = [replace(step, run_id=run_id) for step in earlier.records] if earlier else []
         if earlier is not None:
             store.hand_on(earlier, run_id)
@@ -173,7 +179,7 @@ def run_workflow(
         link = earlier.link if earlier is not None else None
         store.keep(replace(_record(program, execution, data), continues=link), kept)
         aws.history.controls = aws.tasks.control = control
-        aws.history.on_progress = lambda step: store.keep_steps([step])
+        aws.history.on_progress = aws.history.on_effect = lambda step: store.keep_steps([step])
         asks = any(REQUEST_FUNCTION in each.definition for each in program.family().values())
         desk = None
         if asks:
