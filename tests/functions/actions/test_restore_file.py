@@ -92,6 +92,7 @@ def test_a_folder_of_the_quarantine_that_is_not_mounted(world: Any, root: Path, 
     assert restore(world, held["quarantine_id"]) == {"file_path": str(sample)}
 
 
+@pytest.mark.row("S4-074")
 def test_the_same_step_finds_it_restored_and_another_does_not(world: Any, sample: Path) -> None:
     held = quarantine(world, sample)
     first = restore(world, held["quarantine_id"])
