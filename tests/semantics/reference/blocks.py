@@ -29,7 +29,7 @@ from stepsmith.model.steps import (
 from tests.semantics.reference.calling import Caller
 from tests.semantics.reference.evaluating import TIMEOUT, reads
 from tests.semantics.reference.state import KEPT, MISSING, SECOND, Raised, RollsBack, Scope, Stopped
-from tests.semantics.schedule import Pause, Process, Signal, Together, Until
+from tests.semantics.schedule import Ambiguous, Pause, Process, Signal, Together, Until
 
 
 class Blocks(Caller):
@@ -217,6 +217,8 @@ class Blocks(Caller):
 
     def _for_each(self, step: ForEachStep, scope: Scope) -> Process:
         items = self._value(step.items, scope)
+        if not isinstance(items, list):
+            raise Ambiguous  # it fails, and what the error says is Step Functions' to say
         failures = 0
 
         def one(index: int, item: Any) -> Process:
