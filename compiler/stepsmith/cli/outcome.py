@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from stepsmith.cli.console import Console, duration, seen
+from stepsmith_functions.history.records import UNDO
 
 Result = Mapping[str, object]
 
@@ -29,8 +30,6 @@ _MARKS: Final = {
     "timed_out": ("failed", "red"),
 }
 _ENDED_WELL: Final = ("succeeded", "rolled_back")
-_UNDO: Final = ".rollback"
-"""Behind the path of a step: the path of its undo."""
 
 
 def mark(status: str, console: Console) -> str:
@@ -66,8 +65,8 @@ def _labels(paths: Sequence[str]) -> Iterator[tuple[int, str]]:
     """How deep each path stands below the others, and what is left of it there."""
     known = set(paths)
     for path in paths:
-        if path.endswith(_UNDO) and path.removesuffix(_UNDO) in known:
-            yield 0, f"undo {path.removesuffix(_UNDO)}"
+        if path.endswith(UNDO) and path.removesuffix(UNDO) in known:
+            yield 0, f"undo {path.removesuffix(UNDO)}"
             continue
         around = sorted((other for other in known if path.startswith((f"{other}.", f"{other}["))), key=len)
         rest = path[len(around[-1]) :].lstrip(".") if around else path

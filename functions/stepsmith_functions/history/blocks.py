@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from stepsmith_functions.history.origins import BLOCK, RAISE, Origin, Origins
-from stepsmith_functions.history.records import StepError, StepRecord
+from stepsmith_functions.history.records import UNDO, StepError, StepRecord
 from stepsmith_functions.history.told import error_of, noted_by, raised_by, undone_by, way_taken
 from stepsmith_functions.history.visits import History, Scope, Visit
 
@@ -61,7 +61,7 @@ class Blocks:
             self.rounds[block] = (number + 1 if before is scope else 0, scope)
         undone = undone_by(visit) if origin.undoes is not None else None
         if undone is not None:
-            self.paths[visit.id] = f"{undone}.rollback"
+            self.paths[visit.id] = undone + UNDO
         elif origin.path is not None:
             self.paths[visit.id] = self.path(origin.path, visit)
 

@@ -18,7 +18,7 @@ from stepsmith_functions.history.blocks import SPANNING, Blocks, is_inside
 from stepsmith_functions.history.events import Event
 from stepsmith_functions.history.origins import ANSWER, BLOCK, CONDITION, RAISE, SET, STEP, Origin, Origins
 from stepsmith_functions.history.reading import read_history
-from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
+from stepsmith_functions.history.records import UNDO, StepError, StepRecord, StepStatus
 from stepsmith_functions.history.result import steps_in_order
 from stepsmith_functions.history.told import (
     RAN_OUT,
@@ -153,12 +153,12 @@ class _Rebuilder:
         if visit.state != ROLLBACK or not isinstance(lost, list) or visit.exited_at is None:
             return
         for number, each in enumerate(lost, 1):
-            step, path = f"{member(each, 'step')}.rollback", f"{member(each, 'path')}"
+            step, path = f"{member(each, 'step')}{UNDO}", f"{member(each, 'path')}"
             origin = self.origins.of(step) or Origin(STEP, step)
             record = StepRecord(
                 run_id=self.run_id,
                 step_id=step,
-                path=f"{path}.rollback",
+                path=path + UNDO,
                 status=StepStatus.FAILED,
                 attempts=0,
                 line=origin.line,

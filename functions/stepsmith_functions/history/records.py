@@ -15,6 +15,9 @@ from stepsmith_functions.history.values import Json, Recorded
 from stepsmith_functions.runtime.control import Control, Order
 from stepsmith_functions.runtime.recording import StepProgress
 
+UNDO: Final = ".rollback"
+"""Behind the id and the path of a step: those of its undo, as the compiler spells them."""
+
 
 class RunStatus(StrEnum):
     """How a run stands. The last six are final, until Step Functions redrives the execution."""
