@@ -35,7 +35,7 @@ from stepsmith.local.undoing import undo
 from stepsmith.project import STATE_FOLDER, Project
 from stepsmith_functions.history.ending import run_ending
 from stepsmith_functions.history.local import LocalRunStore
-from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord
+from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, StepRecord, StepStatus
 from stepsmith_functions.history.result import located, run_result, with_children
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.runtime.control import Control
@@ -179,6 +179,7 @@ def run_workflow(
         link = earlier.link if earlier is not None else None
         store.keep(replace(_record(program, execution, data), continues=link), kept)
         aws.history.controls = aws.tasks.control = control
+        watcher.told = aws.history.steps
         aws.history.on_progress = aws.history.on_effect = lambda step: store.keep_steps([step])
         asks = any(REQUEST_FUNCTION in each.definition for each in program.family().values())
         desk = None
@@ -250,6 +251,8 @@ class _Watcher:
         self._next = time.monotonic() + _KEPT_EVERY
         self._progress: Progress | None = None
         self._watched: Execution | None = None
+        self.told: Callable[[str], Mapping[str, StepRecord]] = lambda run_id: {}  # noqa: ARG005
+        """What handlers told of the steps of a run, by path."""
 
     def __call__(self, execution: Execution, event: Event) -> None:  # noqa: ARG002
         if self._watched is None:
@@ -262,8 +265,16 @@ class _Watcher:
     def keep(self) -> None:
         """Keeps the steps as they stand, so that `stepsmith show` in another process shows them."""
         if self._progress is not None and self._watched is not None and self._watched.running:
-            self._store.keep_steps(self._progress.steps())
+            told = self.told(self._watched.name)
+            self._store.keep_steps([_done(step, told.get(step.path)) for step in self._progress.steps()])
         self._next = time.monotonic() + _KEPT_EVERY
+
+
+def _done(step: StepRecord, told: StepRecord | None) -> StepRecord:
+    """The step, as its handler told that it ended: the machine may not have heard of that yet."""
+    if told is None or step.status is not StepStatus.RUNNING or told.status is not StepStatus.SUCCEEDED:
+        return step
+    return replace(step, status=told.status, params=told.params, output=told.output, ended_at=told.ended_at)
 
 
 class _MockedSteps:

@@ -9,13 +9,12 @@ went (`tell`): a circuit counts failures.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from pydantic import JsonValue
 
-from stepsmith_functions.runtime import limits
 from stepsmith_functions.runtime.control import Control, ControlReader, Order, strongest
 from stepsmith_functions.runtime.errors import (
     OF_THE_GATE,
@@ -30,9 +29,11 @@ from stepsmith_functions.runtime.errors import (
     RunQueued,
     StillRunning,
 )
-from stepsmith_functions.runtime.limits import Circuit, Limits, SharedState, Subject
-from stepsmith_functions.runtime.places import Asked, Concurrency, Places, Verdict, asked, change_places, places_of
 from stepsmith_functions.runtime.recording import Begun, Earlier, EarlierStatus
+
+if TYPE_CHECKING:  # few steps share anything: only theirs import these, since each costs a cold start 3 ms
+    from stepsmith_functions.runtime.limits import Circuit, CircuitBreaker, Limits, SharedState
+    from stepsmith_functions.runtime.places import Asked, Concurrency, Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Boundary:
     """The runs that wait for this one, the nearest first."""
     attempt: int
     """The number of the machine's retry."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = None
     """What it shares with other runs."""
     concurrency: Concurrency | None = None
     """How many runs may be under way at once."""
@@ -114,9 +115,11 @@ def tell(step: Boundary, keepers: Keepers, passed: Passed, error: Exception | No
     if isinstance(error, (*OF_THE_GATE, InvalidParams)):
         _give_back(step, keepers, passed)
         return
-    breaker, now = step.limits.breaker, keepers.now()
+    breaker, now = _breaker(step), keepers.now()
     if breaker is None:
         return
+    from stepsmith_functions.runtime import limits
+
     if error is None:
         _changed(step, keepers, lambda known: limits.after_success(known, step.caller))
     else:
@@ -125,6 +128,8 @@ def tell(step: Boundary, keepers: Keepers, passed: Passed, error: Exception | No
 
 def _give_back(step: Boundary, keepers: Keepers, passed: Passed) -> None:
     if passed.trial:
+        from stepsmith_functions.runtime import limits
+
         _changed(step, keepers, lambda known: limits.given_back(known, step.caller))
 
 
@@ -133,12 +138,18 @@ def _changed(
 ) -> Circuit | None:
     """What becomes of the step's circuit; `unknown` where nobody can tell."""
     try:
-        shared = keepers.shared()
-        if shared is not None and step.limits.breaker is not None:
-            return limits.change(shared, step.limits.breaker, change, keepers.now())
+        shared, breaker = keepers.shared(), _breaker(step)
+        if shared is not None and breaker is not None:
+            from stepsmith_functions.runtime import limits
+
+            return limits.change(shared, breaker, change, keepers.now())
     except Exception:
         keepers.logger().exception("the circuit could not be read or written")
     return unknown
+
+
+def _breaker(step: Boundary) -> CircuitBreaker | None:
+    return step.limits.breaker if step.limits is not None else None
 
 
 def does_the_run_go_on(step: Boundary, keepers: Keepers) -> Answer:
@@ -170,6 +181,8 @@ def has_the_run_a_place(step: Boundary, keepers: Keepers) -> Answer:
     rule, run_id = step.concurrency, step.run_id
     if rule is None or run_id is None:
         return Passed()
+    from stepsmith_functions.runtime.places import Verdict
+
     try:
         found = _asked_for_a_place(rule, run_id, keepers)
     except Exception:
@@ -192,6 +205,9 @@ def has_the_run_a_place(step: Boundary, keepers: Keepers) -> Answer:
 
 
 def _asked_for_a_place(rule: Concurrency, run_id: str, keepers: Keepers) -> Asked:
+    from stepsmith_functions.runtime.limits import Subject
+    from stepsmith_functions.runtime.places import Asked, Verdict, asked, change_places, places_of
+
     shared, now = keepers.shared(), keepers.now()
     if shared is None:
         return Asked(Verdict.IN, {})
@@ -213,11 +229,15 @@ def _asked_for_a_place(rule: Concurrency, run_id: str, keepers: Keepers) -> Aske
 
 def is_it_worth_trying(step: Boundary, keepers: Keepers) -> Answer:
     """Raises CircuitOpen. The first who asks after the cooldown is the trial; the others are refused until it ends."""
-    breaker = step.limits.breaker
+    breaker = _breaker(step)
     if breaker is None:
         return Passed()
+    from stepsmith_functions.runtime import limits
+
     now, lease = keepers.now().timestamp(), step.lease.total_seconds()
-    circuit = _changed(step, keepers, lambda known: limits.admitted(known, step.caller, now, lease), unknown=Circuit())
+    circuit = _changed(
+        step, keepers, lambda known: limits.admitted(known, step.caller, now, lease), unknown=limits.Circuit()
+    )
     if circuit is None:
         raise CircuitOpen(
             f'the circuit "{breaker.key}" is open: {breaker.threshold} failures within {breaker.window} s; '
@@ -228,7 +248,7 @@ def is_it_worth_trying(step: Boundary, keepers: Keepers) -> Answer:
 
 def may_one_more_begin(step: Boundary, keepers: Keepers) -> Answer:
     """Raises RateLimited."""
-    rate = step.limits.rate
+    rate = step.limits.rate if step.limits is not None else None
     if rate is None:
         return Passed()
     try:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from stepsmith_functions.runtime import clients
 from stepsmith_functions.runtime.context import Clock, Ids, RandomIds, SystemClock
 from stepsmith_functions.runtime.control import ControlReader
-from stepsmith_functions.runtime.limits import SharedState
 from stepsmith_functions.runtime.recording import RunReader, StepRecorder
 from stepsmith_functions.runtime.secrets import SecretStore
 from stepsmith_functions.runtime.settings import Settings
@@ -20,6 +19,7 @@ from stepsmith_functions.runtime.settings import Settings
 if TYPE_CHECKING:
     from stepsmith_functions.history.records import StepRecord
     from stepsmith_functions.history.values import Json, StoredValue
+    from stepsmith_functions.runtime.limits import SharedState
 
 T = TypeVar("T")
 

@@ -27,8 +27,6 @@ from stepsmith_functions.runtime.errors import (
     RunCancelled,
 )
 from stepsmith_functions.runtime.hosting import Host
-from stepsmith_functions.runtime.limits import key_of, limits_of
-from stepsmith_functions.runtime.places import concurrency_of
 from stepsmith_functions.runtime.recording import (
     Begun,
     Earlier,
@@ -89,14 +87,20 @@ class _Call:
     concurrency: JsonValue
 
     def boundary(self, caller: str, lease: timedelta) -> gate.Boundary:
+        limits, concurrency = None, None
+        if self.limits is not None or self.concurrency is not None:
+            from stepsmith_functions.runtime.limits import key_of, limits_of
+            from stepsmith_functions.runtime.places import concurrency_of
+
+            limits, concurrency = limits_of(self.limits), concurrency_of(self.concurrency, key_of)
         return gate.Boundary(
             run_id=self.run_id,
             controlled=self.controlled,
             pausable=self.pausable,
             parents=self.parents,
             attempt=self.attempt,
-            limits=limits_of(self.limits),
-            concurrency=concurrency_of(self.concurrency, key_of),
+            limits=limits,
+            concurrency=concurrency,
             caller=caller,
             lease=lease,
         )
