@@ -40,9 +40,11 @@ PATIENCE = 60.0
 
 
 @contextmanager
-def running(desk: Desk, name: str, *flags: str) -> Iterator[subprocess.Popen[str]]:
-    """The workflow `name`, run by a process of its own."""
+def running(desk: Desk, name: str, *flags: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
+    """The workflow `name`, run by a process of its own, `before` which a shell does something else."""
     command = [sys.executable, "-m", "stepsmith.cli.main", "run", name, *flags]
+    if before:
+        command = ["sh", "-c", f'{before}; exec "$@"', "sh", *command]
     process = subprocess.Popen(command, cwd=desk.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield process
@@ -131,7 +133,9 @@ def test_a_cancelled_run_ends_through_its_finally(desk: Desk) -> None:
     assert (refused.status, "is over: cancelled" in refused.err) == (1, True)
 
 
-def test_a_run_that_is_cancelled_now_stops_within_its_step(desk: Desk) -> None:
+@pytest.mark.parametrize("before", ["", "trap '' INT"])
+def test_a_run_that_is_cancelled_now_stops_within_its_step(desk: Desk, before: str) -> None:
+    """Also in the background of a shell, which has it ignore Ctrl-C."""
     text = """
         name: sleepy
         steps:
@@ -140,7 +144,7 @@ def test_a_run_that_is_cancelled_now_stops_within_its_step(desk: Desk) -> None:
           - {id: last, action: note, params: {text: last}}
     """
     desk.workflow(text)
-    with running(desk, "sleepy", "--real-time", "--json") as process:
+    with running(desk, "sleepy", "--real-time", "--json", before=before) as process:
         run = until(lambda: run_of(desk, "sleepy"), process)
         assert desk.call("cancel", run, "--now").status == 0
         out, _ = process.communicate(timeout=PATIENCE)

@@ -23,6 +23,10 @@ POLL: Final = 0.25
 """Seconds between two looks for an order."""
 
 
+_STOP: Final = signal.SIGUSR1
+"""Not SIGINT, which a shell has its jobs in the background ignore."""
+
+
 class LocalControl:
     """The orders for the runs of this process. It is the `ControlReader` of its handlers, too.
 
@@ -140,16 +144,18 @@ class LocalControl:
                         return
 
         threading.Thread(target=watch, name="stepsmith-control", daemon=True).start()
+        before = signal.signal(_STOP, signal.default_int_handler)
         try:
             yield
         finally:
             with turn:
                 over.set()
+            signal.signal(_STOP, before)
 
 
 def _interrupt() -> None:
     """Raises KeyboardInterrupt in the main thread, out of a sleep too."""
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    signal.pthread_kill(threading.main_thread().ident or 0, _STOP)
 
 
 def _controlled(payload: object) -> tuple[str, ...]:
