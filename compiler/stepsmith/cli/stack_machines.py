@@ -132,16 +132,7 @@ class StackMachines:
 
     def describe(self, execution_arn: str) -> Described | None:
         """None for an execution that there is not, or no longer."""
-        try:
-            answer = self.place.states().describe_execution(executionArn=execution_arn)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == _GONE:
-                return None
-            raise _refused(f"{execution_arn} cannot be described", error) from error
-        except BotoCoreError as error:
-            raise _refused(f"{execution_arn} cannot be described", error) from error
-        count = int(answer.get("redriveCount") or 0)
-        return Described(str(answer["status"]), count, answer.get("redriveStatus") == "REDRIVABLE")
+        return described(self.place, execution_arn)
 
     def redrive(self, execution_arn: str) -> None:
         with _refusals(f"{execution_arn} cannot be redriven"):
@@ -187,6 +178,20 @@ class StackMachines:
                 running = states.list_executions(stateMachineArn=arn, statusFilter="RUNNING", maxResults=1)
                 if not running["executions"]:
                     states.delete_state_machine_version(stateMachineVersionArn=arn)
+
+
+def described(place: StackHistories, execution_arn: str) -> Described | None:
+    """An execution of a stack; None for one that there is not, or no longer. Raises CommandError when AWS refuses."""
+    try:
+        answer = place.states().describe_execution(executionArn=execution_arn)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == _GONE:
+            return None
+        raise _refused(f"{execution_arn} cannot be described", error) from error
+    except BotoCoreError as error:
+        raise _refused(f"{execution_arn} cannot be described", error) from error
+    count = int(answer.get("redriveCount") or 0)
+    return Described(str(answer["status"]), count, answer.get("redriveStatus") == "REDRIVABLE")
 
 
 def _versions(states: Any, machine: str) -> list[str]:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import argparse
 
-from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
-
 from stepsmith.asl.names import rollback_id
 from stepsmith.cli.console import Console
 from stepsmith.cli.deployed import StackHistories
 from stepsmith.cli.failures import CommandError, Exit
+from stepsmith.cli.stack_machines import described
 from stepsmith_functions.history.executions import Executions, rollback_name
 from stepsmith_functions.history.records import RunRecord
 from stepsmith_functions.history.store import HistoryError
 
 _MOST_ATTEMPTS = 1000
-_GONE = "ExecutionDoesNotExist"
 
 
 def execute(arguments: argparse.Namespace, console: Console, place: StackHistories, run: RunRecord) -> int:
@@ -55,15 +53,10 @@ def _next_attempt(place: StackHistories, machine: str, run: RunRecord) -> int:
     """The number of the first attempt that nobody has made. Raises CommandError where one is under way."""
     executions = machine.replace(":stateMachine:", ":execution:", 1)
     for attempt in range(1, _MOST_ATTEMPTS):
-        try:
-            found = place.states().describe_execution(executionArn=f"{executions}:{rollback_name(run.run_id, attempt)}")
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == _GONE:
-                return attempt
-            raise CommandError(f"{machine} cannot be looked at: {error}", status=Exit.PROBLEMS) from error
-        except BotoCoreError as error:
-            raise CommandError(f"{machine} cannot be looked at: {error}", status=Exit.PROBLEMS) from error
-        if found["status"] == "RUNNING":
+        found = described(place, f"{executions}:{rollback_name(run.run_id, attempt)}")
+        if found is None:
+            return attempt
+        if found.status == "RUNNING":
             raise CommandError(
                 f"run {run.run_id[:8]} is being undone already",
                 help=f"stepsmith show {run.run_id[:8]}{place.flags} shows how it goes",

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from stepsmith_functions.approvals.records import Approval, ApprovalStatus, Link, Vote
+from stepsmith_functions.history.documents import control_from_json, control_to_json
 from stepsmith_functions.history.values import Json, from_stamp, from_text, to_stamp, to_text
-from stepsmith_functions.runtime.control import Control, Order
 
 
 def approval_to_text(approval: Approval) -> str:
@@ -32,7 +32,7 @@ def approval_to_text(approval: Approval) -> str:
         "untold": list(approval.untold),
         "controlled": approval.controlled,
         "parents": list(approval.parents),
-        "withdrawn": _order(approval.withdrawn) if approval.withdrawn else None,
+        "withdrawn": control_to_json(approval.withdrawn) if approval.withdrawn else None,
         "status": approval.status.value,
         "due": to_stamp(approval.due) if approval.due else None,
         "revision": approval.revision,
@@ -67,20 +67,10 @@ def approval_from_text(text: str, token: str) -> Approval:
         untold=tuple(map(str, _list(document, "untold"))),
         controlled=document.get("controlled") is True,
         parents=tuple(map(str, _list(document, "parents"))),
-        withdrawn=_order_of(withdrawn) if isinstance(withdrawn, Mapping) else None,
+        withdrawn=control_from_json(withdrawn) if isinstance(withdrawn, Mapping) else None,
         status=ApprovalStatus(_text(document, "status")),
         due=from_stamp(due) if isinstance(due, str) else None,
         revision=_number(document, "revision") or 0,
-    )
-
-
-def _order(order: Control) -> Json:
-    return {"order": order.order.value, "by": order.by, "at": to_stamp(order.at), "why": order.why}
-
-
-def _order_of(document: Mapping[str, Json]) -> Control:
-    return Control(
-        Order(_text(document, "order")), _text(document, "by"), _moment(document, "at"), _text(document, "why")
     )
 
 
