@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
 import pytest
 
-from stepsmith.engine import Status
+from stepsmith.engine import Engine, Status, TaskSucceeded
+from stepsmith.lowering.payloads import VISIT
 from tests.support.machines import Fail, Run, compiled, run
 
 ONE = """
@@ -41,11 +43,26 @@ def test_the_handler_gets_params_run_and_step() -> None:
     }  # fmt: skip
     assert payload["step"] == {
         "id": "get", "path": "get", "action": "fetch", "line": 6, "attempt": "{% $states.context.State.RetryCount %}",
-        "visit": "{% $states.context.State.EnteredTime & '/' & $string($states.context.Execution.RedriveCount) %}",
+        "visit": VISIT,
     }  # fmt: skip
     made = run(with_more(""), {"url": "u"})
     assert made.params("get") == {"url": "u", "count": 4, "tags": ["a", "u!"]}
     assert made.execution.output == 3
+
+
+def test_later_visits_of_a_state_sort_after_earlier_ones() -> None:
+    moments = ("2025-01-01T00:01:30Z", "2025-01-01T00:01:30.2Z", "2025-01-01T00:01:30.25Z", "2025-01-01T00:01:31.001Z")
+    told = VISIT.replace("$states.context", "$states.input")
+    tell = {"Type": "Pass", "Output": told, "End": True}
+    machine = {"StartAt": "tell", "QueryLanguage": "JSONata", "States": {"tell": tell}}
+    engine = Engine(lambda _: TaskSucceeded(None))
+    visits = []
+    for moment, redrives in itertools.product(moments, (0, 9, 10, 1000)):
+        given = {"State": {"EnteredTime": moment}, "Execution": {"RedriveCount": redrives}}
+        execution = engine.start(machine, given)
+        engine.run(execution)
+        visits.append(str(execution.output))
+    assert visits == sorted(set(visits))
 
 
 def test_an_input_of_null_is_no_missing_input() -> None:

@@ -220,6 +220,26 @@ def test_rounds_and_iterations_are_undone_with_what_they_saw() -> None:
     assert ran.undone == expected
 
 
+LISTED = """
+name: listed
+input: {given: {}}
+on_failure: rollback
+steps:
+  - id: one
+    action: store
+    params: {key: k}
+    output: {seen: ["{{ input.given }}", "{{ output.version }}"]}
+    rollback: {action: store, params: {key: "{{ output.seen | length }} items", value: "{{ output.seen }}"}}
+  - {id: breaks, action: ping}
+"""
+
+
+@pytest.mark.parametrize("item", [[1, 2], [], [[3]], [[]], 4, "text", None, {"a": [5]}])
+def test_a_list_in_a_reshaped_output_keeps_an_item_that_may_be_a_list(item: Any) -> None:
+    ran = run(LISTED, {"given": item}, {"breaks": TaskFailed("Unreachable", "")})
+    assert ran.undone == [("undo one", {"key": "2 items", "value": [item, 1]})]
+
+
 HANDLERS = """
 name: handlers
 steps:

@@ -169,6 +169,13 @@ def nested(code: Code) -> Code:
     return code if code.is_array else array([code])
 
 
+def nested_if_array(code: Code) -> Code:
+    """As `nested`, for a value that may be an array or not; one that is undefined is left out."""
+    item = variable("item")
+    is_array = binary("=", call("type", item), constant("array"))
+    return block([("item", code)], conditional(is_array, array([array([item])]), item))
+
+
 def obj(pairs: Sequence[tuple[Code, Code]]) -> Code:
     """An object constructor. A pair whose value is undefined is dropped by JSONata; values here never are."""
     inner = ", ".join(f"{key.text}: {value.text}" for key, value in pairs)

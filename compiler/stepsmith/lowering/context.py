@@ -265,11 +265,18 @@ class Context:
     def _item_code(self, value: Value, point: Point, extra: Mapping[str, Binding] | None) -> Code:
         """An item of a list constructor, which would splice an item that is a list itself."""
         code = jsonata.verbatim(self.as_code(value, point, extra))
-        if isinstance(value, Templated):
-            is_list = kinds(self.translated(value.template, point, ENTRY, extra).type) == {"array"}
-        else:
-            is_list = isinstance(value, ListValue) or (isinstance(value, Literal) and isinstance(value.value, list))
-        return jsonata.nested(code) if is_list else code
+        match value:
+            case Templated():
+                possible = kinds(self.translated(value.template, point, ENTRY, extra).type)
+            case Literal():
+                possible = frozenset({"array"} if isinstance(value.value, list) else ())
+            case ListValue():
+                possible = frozenset({"array"})
+            case ObjectValue():
+                possible = frozenset()
+        if "array" not in possible:
+            return code
+        return jsonata.nested(code) if possible == {"array"} else jsonata.nested_if_array(code)
 
     # -- step variables ---------------------------------------------------------------------------
 
