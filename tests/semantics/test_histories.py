@@ -91,6 +91,26 @@ def test_a_set_of_a_handler_is_shown_where_that_handler_ran() -> None:
         assert _text(made, disagreements(made)) == ""
 
 
+@pytest.mark.parametrize("flag", [True, False])
+@pytest.mark.parametrize("after", [[], [{"id": "rest", "wait": "1s"}]])
+def test_a_block_that_only_sets_is_shown_as_the_condition_before_it_decided(flag: bool, after: list[Any]) -> None:
+    """It has no state; whether it was skipped the Choice before it tells."""
+    whole = {"id": "it", "if": "{{ input.flag }}", "try": [{"id": "one", "set": {"x": "{{ input.flag }}"}}]}
+    steps = [{**whole, "catch": [{"then": "continue"}]}, {"id": "two", "set": {"x": 2}}, *after]
+    given = {
+        "name": "one",
+        "input": {"flag": {"type": "boolean"}},
+        "steps": steps,
+        "output": "{{ vars.x | default(0) }}",
+    }
+    text, compilation = settle(given)
+    made = Program(text, {"flag": flag}, {}, compilation)
+    records = told(made, on_engine(made)[0])
+    assert records["it"] == Ended("succeeded" if flag else "skipped")
+    assert ("one" in records) == flag
+    assert _text(made, disagreements(made)) == ""
+
+
 def test_the_comparison_can_see_a_difference() -> None:
     text, compilation = settle({"name": "one", "steps": [{"id": "it", "repeat": AGAIN}]})
     assert compilation.origins is not None

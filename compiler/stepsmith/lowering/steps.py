@@ -27,7 +27,7 @@ from stepsmith.lowering.choices import markers, ways
 from stepsmith.lowering.codes import ENTRY, Place
 from stepsmith.lowering.context import Context, LoweringError
 from stepsmith.lowering.deadlines import limits, wait_seconds, wait_until
-from stepsmith.lowering.edges import Edge, PendingSet
+from stepsmith.lowering.edges import Edge, End, PendingSet
 from stepsmith.lowering.errors import CIRCUIT_OPEN, CONCURRENCY_LIMIT, control_retriers, retriers
 from stepsmith.lowering.failing import in_time
 from stepsmith.lowering.finishing import finish, own_guards
@@ -78,6 +78,9 @@ def _step(context: Context, step: Step, edge: Edge) -> Edge:
         fold_to_state(context, inner, entry),
         fold_to_state(context, without_output(edge, step), skipping),
     ]
+    if (isinstance(inner.target, End) or inner.target == edge.target) and not isinstance(step, SetStep):
+        # A block that is nothing but `set` steps has no state by which the history would know that it was entered.
+        folded[0] = replace(folded[0], steps=(step.id, *folded[0].steps))
     outputs = markers(folded)
     run, skip = folded
     item = context.entry_assign(name)
