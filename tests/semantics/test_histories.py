@@ -111,6 +111,44 @@ def test_a_block_that_only_sets_is_shown_as_the_condition_before_it_decided(flag
     assert _text(made, disagreements(made)) == ""
 
 
+SLOW: list[dict[str, Any]] = [{"result": {"ok": True}, "slow": 9}]
+OPEN = {"parallel": {"x": [{"id": "long", "action": "ping"}], "y": [{"id": "short", "wait": "1s"}]}}
+LATE = [{"id": "late", "wait": "3s"}, {"id": "no", "fail": {"error": "Broken", "cause": "no"}}]
+GRAPH = [{"id": "long", "action": "ping"}, {"id": "short", "wait": "1s", "needs": []}]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"switch": [{"if": "{{ true }}", "steps": [{"id": "inner", **OPEN}]}]},
+        {"switch": [{"if": "{{ true }}", "steps": GRAPH}]},
+        {"try": [{"id": "inner", **OPEN}], "catch": [{"errors": ["Other"]}]},
+        {"repeat": {"max": 1, "until": "{{ true }}", "steps": [{"id": "inner", **OPEN}]}},
+    ],
+)
+def test_a_block_that_a_sibling_ends_is_cancelled_whatever_ended_last_in_it(block: dict[str, Any]) -> None:
+    both = {"id": "both", "parallel": {"one": [{"id": "it", **block}], "two": LATE}}
+    text, compilation = settle({"name": "one", "steps": [both]})
+    made = Program(text, {}, {"long": SLOW}, compilation)
+    assert told(made, on_engine(made)[0])["both.one.it"] == Ended("cancelled")
+    assert _text(made, disagreements(made)) == ""
+
+
+def test_a_block_of_which_only_an_inner_block_has_begun_is_on_record() -> None:
+    """The history has nothing of it but the state of the inner one."""
+    inner = {"id": "inner", "switch": [{"if": "{{ true }}", "steps": [{"id": "rest", "wait": "9s"}]}]}
+    it = {"id": "it", "try": [inner], "catch": [{"errors": ["Other"]}]}
+    _, compilation = settle({"name": "one", "steps": [it]})
+    engine = Engine(lambda _: TaskSucceeded(None))
+    execution = engine.start(compilation.asl or "", {}, name="run-1")
+    engine.run(execution)
+    events = [api_event(event) for event in execution.events]
+    begun = next(at for at, event in enumerate(events, 1) if event["type"] == "ChoiceStateExited")
+    assert compilation.origins is not None
+    records = steps_from_history(events[:begun], read_origins(compilation.origins), "run-1")
+    assert [step.path for step in records] == ["it", "inner"]
+
+
 def test_the_comparison_can_see_a_difference() -> None:
     text, compilation = settle({"name": "one", "steps": [{"id": "it", "repeat": AGAIN}]})
     assert compilation.origins is not None

@@ -41,6 +41,8 @@ class Blocks:
     """Those of them that have failed, by their path in the run."""
     latest: dict[str, Scope] = field(default_factory=dict)
     """Where each of them stood the last time."""
+    last: dict[str, Visit] = field(default_factory=dict)
+    """The last visit in each of them, by its path in the run, but for those within a Map or Parallel in it."""
 
     def __post_init__(self) -> None:
         spanning = {visit.state for visit in self.history.visits if visit.kind in SPANNING}
@@ -50,7 +52,7 @@ class Blocks:
 
     def begin_anew(self) -> None:
         """Forgets what the visits told, before they are followed once more."""
-        self.rounds, self.paths, self.fates, self.latest = {}, {}, {}, {}
+        self.rounds, self.paths, self.fates, self.latest, self.last = {}, {}, {}, {}, {}
 
     def begin(self, visit: Visit, origin: Origin) -> None:
         """Finds the path of a visit."""
@@ -69,6 +71,8 @@ class Blocks:
         """Notes which blocks fail as the state ends, and forgets that of one which has begun anew (a retry)."""
         for template in self.around(origin):
             path, scope = self.path(template, visit), self._scope_of(template, visit)
+            if scope is visit.scope:
+                self.last[path] = visit
             known = self.fates.get(path)
             if known is not None and known.scope is not scope:
                 del self.fates[path]
@@ -152,6 +156,19 @@ class Blocks:
         return visit.error == owner.error and all(
             one is visit or one.failed_at is None or one.failed_at < visit.failed_at for one in failed
         )
+
+    def was_ended(self, path: str) -> bool:
+        """Whether something else has ended a block: within a state of it, which neither went on nor failed."""
+        visit = self.last.get(path)
+        if visit is None or visit.exited_at is not None or visit.kind == "Fail" or visit.failed:
+            return False
+        return visit.aborted_at is not None or visit.scope.is_over
+
+    def failed_with(self, path: str) -> StepError | None:
+        """The error by which a block has failed the run: a state of it, whose Catch leads to a Fail state at once."""
+        visit = self.last.get(path)
+        fails = visit is not None and visit.failed and visit.next is not None and visit.next.kind == "Fail"
+        return error_of(visit) if visit is not None and fails else None
 
     # -- paths ----------------------------------------------------------------------------------------
 

@@ -293,27 +293,31 @@ class _Rebuilder:
 
     def _blocks(self, found: Sequence[_Found]) -> Iterator[_Found]:
         """A block lasts from its own state, or its first step, to its last step."""
-        entered: dict[str, tuple[str, list[Visit]]] = {}
+        entered: dict[str, tuple[str, list[_Found]]] = {}
         members: dict[str, tuple[str, list[_Found]]] = {}
+        parts = list(found)
         for visit in self.history.visits:
             origin = self.origins.of(visit.state)
             if origin and origin.role == BLOCK and origin.path in self.blocks.known:
-                entered.setdefault(self.blocks.paths[visit.id], (origin.path, []))[1].append(visit)
-        for each in found:
+                own = self._found(visit, origin, self._record(visit, origin))
+                entered.setdefault(own.record.path, (origin.path, []))[1].append(own)
+                parts.append(own)  # of the blocks around it
+        for each in parts:
             for template, path in each.around:
                 members.setdefault(path, (template, []))[1].append(each)
         for path in entered.keys() | members.keys():
-            template, visits = entered.get(path) or (members[path][0], [])
-            yield self._block(path, self.blocks.known[template], visits, members.get(path, ("", []))[1])
+            template, owns = entered.get(path) or (members[path][0], [])
+            yield self._block(path, self.blocks.known[template], [*owns, *members.get(path, ("", []))[1]])
 
-    def _block(self, path: str, origin: Origin, visits: list[Visit], members: list[_Found]) -> _Found:
-        own = [self._found(visit, origin, self._record(visit, origin)) for visit in visits]
-        everything = sorted([*own, *members], key=lambda each: each.record.sequence)
+    def _block(self, path: str, origin: Origin, parts: list[_Found]) -> _Found:
+        everything = sorted(parts, key=lambda each: each.record.sequence)
         first, last = everything[0], max(everything, key=lambda each: each.visit.exited_id or each.visit.id)
         status, error = self._block_ending(path, origin.step or "", everything, last)
         fate = self.blocks.fates.get(path)
         if fate is not None and status is not StepStatus.RUNNING:
             status, error = failure_status(fate.error), fate.error
+        around = [outer for _, outer in first.around]
+        before = len(around) - around.index(path) if path in around else 0  # it stands before what begins with it
         ends = [each.record.ended_at for each in everything if each.record.ended_at is not None]
         record = replace(
             first.record,
@@ -327,6 +331,7 @@ class _Rebuilder:
             output=last.record.output if status is StepStatus.SUCCEEDED else None,
             error=error,
             ended_at=max(ends) if ends and status.is_final else None,
+            sequence=first.record.sequence - before,
             undoes=None,
             child_run_id=None,
         )
@@ -337,6 +342,10 @@ class _Rebuilder:
     ) -> tuple[StepStatus, StepError | None]:
         if any(not each.record.status.is_final for each in parts):
             return StepStatus.RUNNING, None
+        if self.blocks.was_ended(path):
+            return StepStatus.CANCELLED, None
+        if (error := self.blocks.failed_with(path)) is not None:
+            return failure_status(error), error
         failed = [each.record for each in parts if each.record.status is StepStatus.FAILED or each.record.error]
         if ran_out(last.visit, last.visit.state, step):
             return StepStatus.FAILED, StepError(*RAN_OUT)
