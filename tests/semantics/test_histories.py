@@ -111,6 +111,25 @@ def test_a_block_that_only_sets_is_shown_as_the_condition_before_it_decided(flag
     assert _text(made, disagreements(made)) == ""
 
 
+@pytest.mark.parametrize("around", [False, True])
+def test_what_a_finally_fails_with_is_the_error_of_the_blocks_around_it(around: bool) -> None:
+    """The error before it was taken by a handler, and stays that of the `try` itself."""
+    inner = {
+        "id": "inner",
+        "try": [{"id": "ask", "action": "ping"}],
+        "catch": [{"then": "continue"}],
+        "finally": [{"id": "no", "fail": {"error": "Broken", "cause": "no"}}],
+    }
+    it: dict[str, Any] = {"id": "it", "repeat": {"max": 1, "until": "{{ true }}", "steps": [inner]}}
+    if around:
+        it = {"id": "both", "parallel": {"one": [it], "two": [{"id": "rest", "wait": "1s"}]}}
+    text, compilation = settle({"name": "one", "steps": [it]})
+    made = Program(text, {}, {"ask": FAILS}, compilation)
+    records = told(made, on_engine(made)[0])
+    assert records["both.one.it" if around else "it"] == Ended("failed", "Broken")
+    assert _text(made, disagreements(made)) == ""
+
+
 SLOW: list[dict[str, Any]] = [{"result": {"ok": True}, "slow": 9}]
 OPEN = {"parallel": {"x": [{"id": "long", "action": "ping"}], "y": [{"id": "short", "wait": "1s"}]}}
 LATE = [{"id": "late", "wait": "3s"}, {"id": "no", "fail": {"error": "Broken", "cause": "no"}}]

@@ -39,6 +39,9 @@ class Blocks:
     """Those that no Map or Parallel stands for, by their path in the origins."""
     fates: dict[str, Fate] = field(default_factory=dict)
     """Those of them that have failed, by their path in the run."""
+    leaving: dict[str, StepError] = field(default_factory=dict)
+    """The last error that left each of them, by its path in the run: that of a handler or a `finally` comes after its
+    own."""
     latest: dict[str, Scope] = field(default_factory=dict)
     """Where each of them stood the last time."""
     last: dict[str, Visit] = field(default_factory=dict)
@@ -52,7 +55,7 @@ class Blocks:
 
     def begin_anew(self) -> None:
         """Forgets what the visits told, before they are followed once more."""
-        self.rounds, self.paths, self.fates, self.latest, self.last = {}, {}, {}, {}, {}
+        self.rounds, self.paths, self.fates, self.leaving, self.latest, self.last = {}, {}, {}, {}, {}, {}
 
     def begin(self, visit: Visit, origin: Origin) -> None:
         """Finds the path of a visit."""
@@ -76,6 +79,7 @@ class Blocks:
             known = self.fates.get(path)
             if known is not None and known.scope is not scope:
                 del self.fates[path]
+                self.leaving.pop(path, None)
             self.latest[path] = scope
         failing = self._failing(visit, origin)
         error = self._error_on_its_way(visit, origin, records) if failing or visit.kind == "Fail" else None
@@ -83,8 +87,10 @@ class Blocks:
             visit.error = error
         if error is not None:
             for template in failing:
+                path = self.path(template, visit)
+                self.leaving[path] = error
                 # A block that has failed before keeps its own error.
-                self.fates.setdefault(self.path(template, visit), Fate(error, self._scope_of(template, visit)))
+                self.fates.setdefault(path, Fate(error, self._scope_of(template, visit)))
 
     def fail_ended(self) -> None:
         """Notes the blocks that fail with what nothing has caught: it ends the branch, the iteration or the run."""
@@ -124,9 +130,9 @@ class Blocks:
         if origin.role != RAISE:
             return error_of(visit, origin)
         path = self.paths.get(visit.id)
-        fate = self.fates.get(path) if path is not None else None
+        left = self.leaving.get(path) if path is not None else None
         record = next((each for each in reversed(records) if each.path == path and each.error), None)
-        return noted_by(visit) or (fate.error if fate else None) or (record.error if record else None)
+        return noted_by(visit) or left or (record.error if record else None)
 
     def around(self, origin: Origin) -> list[str]:
         """The blocks around a state, as the origins call them."""
