@@ -192,6 +192,21 @@ def test_failures_are_logged_by_handlers_and_by_the_machine(desk: Desk, resource
     assert logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"] == "GetAtt SweepMachineLogs.Arn"
 
 
+@pytest.mark.row("S0-062")
+def test_every_retry_is_logged_with_the_error_that_led_to_it(desk: Desk) -> None:
+    desk.workflow(
+        """
+        name: again
+        steps:
+          - {id: shaky, action: unsteady, params: {fails: 9}, retry: 2}
+        """
+    )
+    called = desk.call("run", "again", "--trace")
+    lines = [json.loads(line.partition("log: ")[2]) for line in called.out.splitlines() if line.startswith("  log: {")]
+    told = [(line["step"], line["attempt"], line["error"], line["reason"]) for line in lines]
+    assert told == [("shaky", attempt, "Unsteady", f"try {attempt + 1} of 10") for attempt in range(3)]
+
+
 def test_a_trigger_that_cannot_be_is_reported(desk: Desk) -> None:
     text = SWEEP.replace("name: sweep", "name: swept").replace("cron(30 6 ? * MON-FRI *)", "cron(30 6 * * MON-FRI *)")
     (problem,) = [each for each in desk.problems(text) if each["severity"] == "error"]

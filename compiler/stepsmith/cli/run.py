@@ -62,7 +62,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reject", action="append", default=[], metavar="STEP", help="reject this approval, may be repeated"
     )
-    parser.add_argument("--trace", action="store_true", help="show the params and every evaluated expression")
+    parser.add_argument(
+        "--trace", action="store_true", help="show the params, every evaluated expression and what handlers log"
+    )
     parser.add_argument("--real-time", action="store_true", help="wait for waits and back-off instead of skipping them")
 
 
