@@ -113,7 +113,7 @@ def test_a_loop_of_fifty_is_paused_and_resumed_from_another_process(desk: Desk) 
     assert all(step["attempts"] == 1 for step in result["steps"])
 
 
-@pytest.mark.row("S0-044")
+@pytest.mark.row("S0-044", "S3-017")
 def test_a_cancelled_run_ends_through_its_finally(desk: Desk) -> None:
     desk.workflow(FIFTY.replace("concurrency: 10", "concurrency: 5").replace("wait: 2s", "wait: 4s"))
     with running(desk, "fifty", "--real-time", "--json") as process:
@@ -125,12 +125,26 @@ def test_a_cancelled_run_ends_through_its_finally(desk: Desk) -> None:
     assert process.returncode == 130
     assert result["status"] == "cancelled"
     assert result["error"]["type"] == "RunCancelled"
-    assert "wrong host" in result["error"]["message"]
+    assert result["error"]["message"].startswith("the run was cancelled by ")
+    assert result["error"]["message"].endswith("wrong host")
+    assert result["error"]["step"] == "keep"
     assert lines(desk)[-1] == "last"
     assert len(lines(desk)) < 51
     assert desk.call("show", run, "--json").json == result
     refused = desk.call("cancel", run)
     assert (refused.status, "is over: cancelled" in refused.err) == (1, True)
+
+
+def test_who_cancelled_a_run_and_before_which_step_is_told_and_is_no_error_of_the_file(desk: Desk) -> None:
+    desk.workflow(FIFTY.replace("concurrency: 10", "concurrency: 1").replace("wait: 2s", "wait: 1s"))
+    with running(desk, "fifty", "--real-time") as process:
+        run = until(lambda: run_of(desk, "fifty"), process)
+        assert desk.call("cancel", run, "--why", "wrong host").status == 0
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "the run was cancelled by " in out
+    assert "wrong host, before keep (workflows/fifty.yaml:" in out
+    assert "run-failed" not in out
 
 
 @pytest.mark.parametrize("before", ["", "trap '' INT"])

@@ -311,7 +311,7 @@ def test_how_long_ago_and_since_when() -> None:
         since("soon", now)
 
 
-@pytest.mark.row("S0-044")
+@pytest.mark.row("S0-044", "S3-072", "S3-077")
 def test_ctrl_c_cancels_the_run_records_it_and_exits_130(project: Project, call: Call) -> None:
     (project.workflows_folder / "retrying.yaml").write_text(RETRYING.replace("delay: 10s", "delay: 1h"))
     Path("mocks.yaml").write_text("hello: {raise: NobodyThere}\n")
@@ -340,6 +340,7 @@ def test_ctrl_c_cancels_the_run_records_it_and_exits_130(project: Project, call:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
-    assert json.loads(out)["status"] == "cancelled"
+    result = json.loads(out)
+    assert (result["status"], result["error"]["message"]) == ("cancelled", "stopped from the keyboard")
     assert "Traceback" not in err
     assert json.loads(call("runs", "--json").out)[0]["status"] == "cancelled"

@@ -16,7 +16,7 @@ from stepsmith.model.workflow import Workflow
 from stepsmith.pipeline import Compilation
 from stepsmith.reporting import render
 from stepsmith.source import Position, Span
-from stepsmith_functions.history.records import RunRecord, StepRecord
+from stepsmith_functions.history.records import RunRecord, RunStatus, StepRecord
 
 SLUG: Final = "run-failed"
 _FIELD: Final = re.compile(r"[^/\[\]]+")
@@ -28,8 +28,13 @@ def failure_lines(
     """The error of a run that failed, for a person."""
     if run.error is None:
         return []
-    text = f"{run.error.type}: {run.error.message}" if run.error.message else run.error.type
     source = compiled.source
+    if run.status is RunStatus.CANCELLED:  # somebody wanted it: no error, and nothing in the file is wrong
+        where = f"before {run.error.step}" if run.error.step is not None else None
+        if where is not None and source is not None and run.error.line is not None:
+            where += f" ({source.path}:{run.error.line})"
+        return [", ".join(part for part in (run.error.message or run.error.type, where) if part)]
+    text = f"{run.error.type}: {run.error.message}" if run.error.message else run.error.type
     if run.error.line is None or source is None or compiled.workflow is None:
         return [f"{console.style('error:', 'red', 'bold')} {text}"]
     step = next((item for item in compiled.workflow.every_step() if item.id == run.error.step), None)

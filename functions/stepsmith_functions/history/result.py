@@ -141,7 +141,8 @@ def undone(steps: Sequence[StepRecord]) -> list[StepRecord]:
 
 
 def located(error: RunError, steps: Iterable[StepRecord]) -> RunError:
-    """The error with the innermost step that failed with it, where it does not name one itself.
+    """The error with the innermost step that failed with it, where it does not name one itself; of a run that was
+    cancelled, the step that was to begin then.
 
     Of several steps with the error's type the last one to end is meant, and of a block and a step in it the
     step. An error that no step had (a refused input, a time limit of the workflow) stays without.
@@ -149,7 +150,9 @@ def located(error: RunError, steps: Iterable[StepRecord]) -> RunError:
     if error.step is not None:
         return error
     suspects = [
-        step for step in steps if step.status is StepStatus.FAILED and step.error and step.error.type == error.type
+        step
+        for step in steps
+        if step.status in (StepStatus.FAILED, StepStatus.CANCELLED) and step.error and step.error.type == error.type
     ]
     if not suspects:
         return error
