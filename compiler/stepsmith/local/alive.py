@@ -63,7 +63,7 @@ def settle_lost(history: Path) -> None:
     for status in _OPEN:
         for summary in store.runs(RunQuery(status=status), limit=_PAGE).items:
             run = store.run(summary.run_id)
-            if not _is_held(history, _root(store, run)):
+            if not is_held(history, _root(store, run)):
                 _settle(store, run)
 
 
@@ -88,7 +88,10 @@ def _root(store: LocalRunStore, run: RunRecord) -> str:
     return run.run_id
 
 
-def _is_held(history: Path, run_id: str) -> bool:
+def is_held(history: Path, run_id: str) -> bool:
+    """Whether the process of a run lives that nothing started. True where that cannot be told."""
+    if fcntl is None:
+        return True
     try:
         with _lock_of(history, run_id).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,6 +6,7 @@ a handler and an action that reads the history find here what they find in a dep
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,12 +14,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from stepsmith.engine import Clock, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, TaskWaiting
-from stepsmith.local.shared import MemorySharedState
 from stepsmith_functions.history.records import StepError, StepRecord, StepStatus
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.history.values import Json, StoredValue
 from stepsmith_functions.runtime.control import Control, ControlReader
-from stepsmith_functions.runtime.places import leave
 from stepsmith_functions.runtime.recording import (
     Begun,
     Earlier,
@@ -33,8 +32,10 @@ from stepsmith_functions.runtime.recording import (
 from stepsmith_functions.runtime.recording import StepError as ToldError
 from stepsmith_functions.runtime.settings import Settings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # few runs share anything
     from pydantic import JsonValue
+
+    from stepsmith.local.shared import LocalSharedState
 
 
 class HandlerClock:
@@ -64,13 +65,12 @@ class HandlerClock:
 class _Orders:
     """The orders that runs gave, besides those of people."""
 
-    def __init__(self, orders: Mapping[str, Control], people: ControlReader | None) -> None:
-        self._orders = orders
+    def __init__(self, runs: ControlReader, people: ControlReader | None) -> None:
+        self._runs = runs
         self._people = people
 
     def controls(self, run_ids: Sequence[str]) -> Sequence[Control]:
-        given = [self._orders[run_id] for run_id in run_ids if run_id in self._orders]
-        return [*given, *(self._people.controls(run_ids) if self._people else ())]
+        return [*self._runs.controls(run_ids), *(self._people.controls(run_ids) if self._people else ())]
 
 
 class MemoryHistory:
@@ -87,16 +87,28 @@ class MemoryHistory:
         outlive the process."""
         self.controls: ControlReader | None = None
         """Who knows whether a run is paused or cancelled; None where nobody could have ordered it."""
-        self._shared = MemorySharedState()
+        self.share: Callable[[], LocalSharedState] = _in_memory
+        """Makes what its runs share, once the first step asks for that."""
+        self._shared: LocalSharedState | None = None
 
     def control(self, settings: Settings) -> ControlReader | None:  # noqa: ARG002
-        return _Orders(self._shared.orders, self.controls) if self._shared.orders else self.controls
+        return _Orders(self._shared, self.controls) if self._shared is not None else self.controls
 
     def ended_run(self, run_id: str, now: datetime) -> None:
         """The run is over: another one may have its place."""
-        leave(self._shared, run_id, now, for_good=True)
+        if self._shared is None:
+            return
+        from stepsmith_functions.runtime.limits import ContendedError
+        from stepsmith_functions.runtime.places import leave
 
-    def shared(self, settings: Settings) -> MemorySharedState:  # noqa: ARG002
+        # A place that cannot be given up now is free when this process ends.
+        with contextlib.suppress(HistoryError, ContendedError):
+            leave(self._shared, run_id, now, for_good=True)
+            self._shared.forget(run_id)
+
+    def shared(self, settings: Settings) -> LocalSharedState:  # noqa: ARG002
+        if self._shared is None:
+            self._shared = self.share()
         return self._shared
 
     def recorder(self, settings: Settings) -> StepRecorder | None:  # noqa: ARG002 - the same for every setting
@@ -261,3 +273,9 @@ class MemoryHistory:
             )
             for step in self._steps.get(run_id, {}).values()
         ]
+
+
+def _in_memory() -> LocalSharedState:
+    from stepsmith.local.shared import MemorySharedState
+
+    return MemorySharedState()

@@ -13,7 +13,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stepsmith.asl.names import ROLLBACK_SUFFIX
 from stepsmith.catalog import ActionCatalog
@@ -39,6 +39,9 @@ from stepsmith_functions.history.records import RunError, RunRecord, RunStatus, 
 from stepsmith_functions.history.result import located, run_result, with_children
 from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.runtime.control import Control
+
+if TYPE_CHECKING:  # few runs share anything
+    from stepsmith.local.shared import LocalSharedState
 
 NOTHING_ANSWERS: Final = "NothingAnswers"
 _KEPT_EVERY: Final = 1.0
@@ -171,6 +174,8 @@ def run_workflow(
         run_id = options.run_id or aws.new_id()
         if options.keep:
             alive.enter_context(holding(project.history, run_id))
+            if options.real_time:
+                aws.history.share = lambda: _shared(project.history, run_id, aws)
         kept = [replace(step, run_id=run_id) for step in earlier.records] if earlier else []
         if earlier is not None:
             store.hand_on(earlier, run_id)
@@ -204,6 +209,17 @@ def run_workflow(
         known = {step.path for step in steps}
         apart = [step for path, step in aws.history.steps(run_id).items() if path not in known]
         return RunReport(run, tuple(steps), execution.failure, log, store.problem, objects, children, failures, apart)
+
+
+def _shared(history: Path, run_id: str, aws: LocalAws) -> LocalSharedState:
+    """What the run shares with those of other processes; with nobody where the history cannot be written."""
+    from stepsmith.local.shared import MemorySharedState
+    from stepsmith.local.shared_file import FileSharedState
+
+    try:
+        return FileSharedState(history, run_id, aws.handler_clock.now)
+    except HistoryError:
+        return MemorySharedState()
 
 
 def _control_of(project: Project, options: RunOptions, watcher: _Watcher) -> LocalControl | None:

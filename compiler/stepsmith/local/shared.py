@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from stepsmith_functions.runtime.control import Control
-from stepsmith_functions.runtime.limits import Kept, RateLimit, Subject
+from stepsmith_functions.runtime.control import Control, ControlReader
+from stepsmith_functions.runtime.limits import Kept, RateLimit, SharedState, Subject
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
 
+class LocalSharedState(SharedState, ControlReader, Protocol):
+    """What runs share on this machine; it also tells which ends runs have ordered of others."""
+
+    def forget(self, run_id: str) -> None:
+        """The run is over, and has given up its place: nobody asks about it any more."""
+        ...
+
+
 class MemorySharedState:
-    """A `runtime.limits.SharedState` for a process with one thread of runs."""
+    """A `LocalSharedState` for a process with one thread of runs."""
 
     def __init__(self) -> None:
         self._starts: Counter[tuple[str, int, datetime]] = Counter()
         self._kept: dict[tuple[Subject, str], Kept] = {}
         self._places: dict[str, str] = {}
-        self.orders: dict[str, Control] = {}
-        """The ends that runs have ordered of others."""
+        self._orders: dict[str, Control] = {}
 
     def take(self, rate: RateLimit, now: datetime) -> bool:
         window = (rate.key, rate.per, rate.window(now))
@@ -53,4 +61,11 @@ class MemorySharedState:
         return self._places.get(run_id)
 
     def cancel(self, run_id: str, control: Control) -> None:
-        self.orders.setdefault(run_id, control)
+        self._orders.setdefault(run_id, control)
+
+    def controls(self, run_ids: Sequence[str]) -> Sequence[Control]:
+        return [self._orders[run_id] for run_id in run_ids if run_id in self._orders]
+
+    def forget(self, run_id: str) -> None:
+        self._places.pop(run_id, None)
+        self._orders.pop(run_id, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepsmith.local.shared import MemorySharedState
+from stepsmith.local.shared_file import FileSharedState
 from stepsmith_functions.history.dynamodb import DynamoRunStore
 from stepsmith_functions.history.records import RunRecord, RunStatus
 from stepsmith_functions.history.retrying import Backoff
@@ -32,8 +34,10 @@ def table(new_table: Callable[[], str]) -> str:
     return new_table()
 
 
-@pytest.fixture(params=["table", "desk"])
-def shared(request: pytest.FixtureRequest, aws: Callable[[str], Any], table: str) -> SharedState:
+@pytest.fixture(params=["table", "desk", "file"])
+def shared(request: pytest.FixtureRequest, aws: Callable[[str], Any], table: str, tmp_path: Path) -> SharedState:
+    if request.param == "file":
+        return FileSharedState(tmp_path / "history.db", "root", lambda: START)
     if request.param == "table":
         return DynamoSharedState(aws("dynamodb"), table, backoff=Backoff(attempts=1))
     return MemorySharedState()

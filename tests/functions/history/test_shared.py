@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepsmith.local.shared import MemorySharedState
+from stepsmith.local.shared_file import FileSharedState
 from stepsmith_functions.history.items import rate_key, shared_key
 from stepsmith_functions.history.retrying import Backoff
 from stepsmith_functions.history.shared import DynamoSharedState
@@ -38,8 +40,10 @@ def table(new_table: Callable[[], str]) -> str:
     return new_table()
 
 
-@pytest.fixture(params=["table", "desk"])
-def shared(request: pytest.FixtureRequest, aws: Callable[[str], Any], table: str) -> SharedState:
+@pytest.fixture(params=["table", "desk", "file"])
+def shared(request: pytest.FixtureRequest, aws: Callable[[str], Any], table: str, tmp_path: Path) -> SharedState:
+    if request.param == "file":
+        return FileSharedState(tmp_path / "history.db", "root", lambda: START)
     return in_table(aws, table) if request.param == "table" else MemorySharedState()
 
 
