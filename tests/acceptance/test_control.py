@@ -147,6 +147,28 @@ def test_who_cancelled_a_run_and_before_which_step_is_told_and_is_no_error_of_th
     assert "run-failed" not in out
 
 
+def test_another_process_sees_what_a_run_waits_for(desk: Desk) -> None:
+    """Nothing happens in the run until the wait is over; what has happened is on record nevertheless."""
+    desk.workflow(
+        """
+        name: resting
+        steps:
+          - {id: first, action: note, params: {text: first}}
+          - {id: rest, wait: 1h}
+        """
+    )
+    with running(desk, "resting", "--real-time", "--json") as process:
+        run = until(lambda: run_of(desk, "resting"), process)
+
+        def waits() -> bool:
+            steps = {step["id"]: step["status"] for step in desk.call("show", run, "--json").json["steps"]}
+            return steps == {"first": "succeeded", "rest": "waiting"}
+
+        until(waits, process)
+        assert desk.call("cancel", run, "--now").status == 0
+        process.communicate(timeout=PATIENCE)
+
+
 @pytest.mark.parametrize("before", ["", "trap '' INT"])
 def test_a_run_that_is_cancelled_now_stops_within_its_step(desk: Desk, before: str) -> None:
     """Also in the background of a shell, which has it ignore Ctrl-C."""

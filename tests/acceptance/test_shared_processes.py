@@ -51,9 +51,14 @@ def test_a_run_waits_until_one_of_another_process_is_over(new_desk: Desk) -> Non
 
 @pytest.mark.parametrize(("on_limit", "error"), [("skip", "RunCancelled"), ("fail", "ConcurrencyLimit")])
 def test_a_run_finds_no_place_that_one_of_another_process_holds(new_desk: Desk, on_limit: str, error: str) -> None:
-    first, second = two(new_desk, on_limit, "15s")
-    assert (first["status"], second["error"]["type"]) == ("succeeded", error)
-    assert lines(new_desk) == ["begin 1", "end 1"]
+    new_desk.workflow(placed(on_limit, "10m"))
+    with running(new_desk, "one", *FLAGS, '{"number": 1}') as first:
+        run = until(lambda: run_of(new_desk, "one") if lines(new_desk) == ["begin 1"] else None, first)
+        with running(new_desk, "one", *FLAGS, '{"number": 2}') as second:
+            assert ended(second)["error"]["type"] == error
+        assert new_desk.call("cancel", run, "--now").status == 0
+        assert ended(first)["status"] == "cancelled"
+    assert lines(new_desk) == ["begin 1"]
 
 
 def test_a_run_takes_the_place_of_one_of_another_process(new_desk: Desk) -> None:

@@ -7,6 +7,7 @@ jumps to that moment, a `RealClock` sleeps until it comes.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -46,9 +47,12 @@ class VirtualClock:
 
 
 class RealClock:
-    """The machine's own clock."""
+    """The machine's own clock. `idle` is called before it sleeps, with the seconds that nothing is to happen."""
 
-    __slots__ = ()
+    __slots__ = ("_idle",)
+
+    def __init__(self, idle: Callable[[float], None] | None = None) -> None:
+        self._idle = idle
 
     def now(self) -> datetime:
         """The present moment in UTC."""
@@ -56,5 +60,7 @@ class RealClock:
 
     def wait_until(self, moment: datetime) -> None:
         """Sleep until `moment`; Ctrl-C interrupts the sleep."""
+        if self._idle is not None and (rest := (moment - self.now()).total_seconds()) > 0:
+            self._idle(rest)
         while (rest := (moment - self.now()).total_seconds()) > 0:
             time.sleep(rest)

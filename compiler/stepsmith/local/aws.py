@@ -65,7 +65,7 @@ class LocalAws:
 
     `functions` are the stack's by logical id. The objects of its buckets outlive the process in the folder
     `kept_objects`, if there is one. `observer` is told of each history event, `trace` of each evaluated
-    expression. With `real_time` waits are waited for, else time jumps.
+    expression. With `real_time` waits are waited for, and `idle` is told for how many seconds; else time jumps.
     """
 
     def __init__(
@@ -77,13 +77,14 @@ class LocalAws:
         real_time: bool = False,
         mocks: MockSource | None = None,
         observer: Callable[[Execution, Event], None] | None = None,
+        idle: Callable[[float], None] | None = None,
         trace: Callable[[Evaluation], None] | None = None,
         start: datetime | None = None,
         kept_objects: Path | None = None,
     ) -> None:
         self._clients: dict[str, Any] = {}
         self._exit = ExitStack()
-        clock = RealClock() if real_time else VirtualClock(start or _now())
+        clock = RealClock(idle) if real_time else VirtualClock(start or _now())
         self.history = MemoryHistory()
         self.stack = LocalStack(template, self.client, working_folder, kept=kept_objects)
         self.functions = LocalFunctions(

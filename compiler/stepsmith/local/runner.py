@@ -46,6 +46,8 @@ if TYPE_CHECKING:  # few runs share anything
 NOTHING_ANSWERS: Final = "NothingAnswers"
 _KEPT_EVERY: Final = 1.0
 """Seconds between two looks at a run's steps that other processes may take, while it is under way."""
+_LONG: Final = 0.3
+"""Seconds that nothing is to happen in a run, from which on they are kept at once."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ def run_workflow(
                 real_time=options.real_time,
                 mocks=mocks if options.mocks.answers else None,
                 observer=watcher,
+                idle=watcher.idle,
                 trace=options.trace,
                 start=start,
                 kept_objects=project.root / STATE_FOLDER / "s3" if options.keep else None,
@@ -265,6 +268,8 @@ class _Watcher:
         self._tell = tell
         self._store = store
         self._next = time.monotonic() + _KEPT_EVERY
+        self._news = False
+        """Whether something has happened since they were kept."""
         self._progress: Progress | None = None
         self._watched: Execution | None = None
         self.told: Callable[[str], Mapping[str, StepRecord]] = lambda run_id: {}  # noqa: ARG005
@@ -275,7 +280,13 @@ class _Watcher:
             self._watched, self._progress = execution, Progress(self._program, execution, self._kept)
         if self._tell is not None and execution is self._watched and self._progress is not None:
             self._tell(self._progress)
+        self._news = True
         if time.monotonic() >= self._next:
+            self.keep()
+
+    def idle(self, seconds: float) -> None:
+        """Nothing will happen for so long: what has happened is kept now, not with the next event."""
+        if self._news and seconds >= _LONG:
             self.keep()
 
     def keep(self) -> None:
@@ -283,7 +294,7 @@ class _Watcher:
         if self._progress is not None and self._watched is not None and self._watched.running:
             told = self.told(self._watched.name)
             self._store.keep_steps([_done(step, told.get(step.path)) for step in self._progress.steps()])
-        self._next = time.monotonic() + _KEPT_EVERY
+        self._next, self._news = time.monotonic() + _KEPT_EVERY, False
 
 
 def _done(step: StepRecord, told: StepRecord | None) -> StepRecord:
@@ -425,7 +436,7 @@ def _error(
         lines = program.origins.get("steps")
         known = lines.get(told.step) if isinstance(lines, dict) else None
         line = known.get("line") if isinstance(known, dict) else None
-        return replace(told, line=line if isinstance(line, int) else None)
+        return located(replace(told, line=line if isinstance(line, int) else None), steps)
     if told is not None and str(execution.status) == "FAILED" and status is not RunStatus.FAILED:
         return located(told, steps)  # the machine ended as something that Step Functions has no status for
     if status is RunStatus.TIMED_OUT:

@@ -141,18 +141,22 @@ def undone(steps: Sequence[StepRecord]) -> list[StepRecord]:
 
 
 def located(error: RunError, steps: Iterable[StepRecord]) -> RunError:
-    """The error with the innermost step that failed with it, where it does not name one itself; of a run that was
-    cancelled, the step that was to begin then.
+    """The error with the innermost step that failed with it; of a run that was cancelled, the step that was to begin
+    then.
 
-    Of several steps with the error's type the last one to end is meant, and of a block and a step in it the
-    step. An error that no step had (a refused input, a time limit of the workflow) stays without.
+    Where the error names a step, what failed inside of it is meant, or that step itself. Of several steps with the
+    error's type the last one to end is, and of a block and a step in it the step. An error that no step had (a refused
+    input, a time limit of the workflow) stays without.
     """
-    if error.step is not None:
-        return error
+    every = list(steps)
+    around = [step.path for step in every if step.step_id == error.step] if error.step is not None else None
     suspects = [
         step
-        for step in steps
-        if step.status in (StepStatus.FAILED, StepStatus.CANCELLED) and step.error and step.error.type == error.type
+        for step in every
+        if step.status in (StepStatus.FAILED, StepStatus.CANCELLED)
+        and step.error is not None
+        and step.error.type == error.type
+        and (around is None or (step.error.message == error.message and any(_within(step.path, at) for at in around)))
     ]
     if not suspects:
         return error

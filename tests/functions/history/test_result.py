@@ -142,6 +142,25 @@ def test_the_error_names_the_innermost_step(a_step: MakeStep) -> None:
     assert located(RunError("States.Timeout", "m"), steps) == RunError("States.Timeout", "m")
 
 
+def test_of_a_block_that_the_error_names_the_step_inside_is_meant(a_step: MakeStep) -> None:
+    """A machine that rolls back knows the block on its main way, not what failed in one of its branches."""
+    gone = {"status": StepStatus.FAILED, "error": StepError("Gone", "it is gone")}
+    steps = [
+        a_step("both", **gone, second=1, line=3),
+        a_step("both.left.scan", **gone, second=2, line=5),
+        a_step("both.right.look", status=StepStatus.FAILED, error=StepError("Gone", "another"), second=3, line=7),
+        a_step("later", **gone, second=4, line=9),
+    ]
+    assert located(RunError("Gone", "it is gone", "both", 3), steps) == RunError("Gone", "it is gone", "scan", 5)
+    assert located(RunError("Gone", "unheard of", "both", 3), steps) == RunError("Gone", "unheard of", "both", 3)
+
+
+def test_of_a_run_that_was_cancelled_the_step_that_was_to_begin_is_named(a_step: MakeStep) -> None:
+    refused = {"status": StepStatus.CANCELLED, "error": StepError("RunCancelled", "m")}
+    steps = [a_step("done", second=1), a_step("next", **refused, second=2, line=4)]
+    assert located(RunError("RunCancelled", "m"), steps) == RunError("RunCancelled", "m", "next", 4)
+
+
 def test_values_that_lie_apart(a_run: MakeRun, a_step: MakeStep) -> None:
     value = StoredValue("data", "history/run-1/0.json", 70_000, "ab")
     run = a_run(status=RunStatus.SUCCEEDED, ended_at=START, output=value)

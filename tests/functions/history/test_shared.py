@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,6 +21,7 @@ from stepsmith.local.shared_file import FileSharedState
 from stepsmith_functions.history.items import rate_key, shared_key
 from stepsmith_functions.history.retrying import Backoff
 from stepsmith_functions.history.shared import DynamoSharedState
+from stepsmith_functions.history.store import HistoryError
 from stepsmith_functions.runtime import clients, limits
 from stepsmith_functions.runtime.hosting import TableHistory
 from stepsmith_functions.runtime.limits import (
@@ -248,3 +252,39 @@ def test_of_many_who_ask_at_the_same_moment_one_is_the_trial(aws: Callable[[str]
     late = [Late() for _ in range(5)]
     found = [limits.change(each, breaker, _admits(str(n), 20.0, 30.0), START) for n, each in enumerate(late)]
     assert [each is not None for each in found] == [True, False, False, False, False]
+
+
+def test_processes_that_write_the_file_at_once_begin_no_more_than_the_rate_allows(tmp_path: Path) -> None:
+    file, rate = tmp_path / "history.db", RateLimit("key", 7, 60)
+
+    def take_five(number: int) -> int:
+        mine = FileSharedState(file, f"run-{number}", lambda: START)
+        return sum(mine.take(rate, START) for _ in range(5))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take_five, range(8))) == 7
+
+
+def test_what_has_expired_is_forgotten_with_the_next_write(tmp_path: Path) -> None:
+    file, now = tmp_path / "history.db", [START]
+    shared = FileSharedState(file, "root", lambda: now[0])
+    shared.take(RateLimit("key", 1, 60), START)
+    shared.remember_place("run-1", "key", START + timedelta(hours=1))
+
+    def kept() -> int:
+        with closing(sqlite3.connect(file)) as connection:
+            return int(connection.execute("SELECT COUNT(*) FROM shared").fetchone()[0])
+
+    assert kept() == 2
+    now[0] += timedelta(minutes=2)
+    shared.forget("another")
+    assert (kept(), shared.place_of("run-1")) == (1, "key")
+    now[0] += timedelta(hours=1)
+    shared.forget("another")
+    assert (kept(), shared.place_of("run-1")) == (0, None)
+
+
+def test_a_file_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "history.db").mkdir()
+    with pytest.raises(HistoryError):
+        FileSharedState(tmp_path / "history.db", "root", lambda: START)
