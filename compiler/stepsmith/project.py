@@ -104,7 +104,7 @@ class Project:
         """The file of the workflow called `name`. Raises UnreadablePathError with what there is instead."""
         files = self.workflow_files()
         named = next((path for path in files if path.stem == name), None)
-        named = named or next((path for path in files if _declared_name(path) == name), None)
+        named = named or next((path for path in files if declared_name(path) == name), None)
         if named is None:
             known = [path.stem for path in files]
             there_are = f"there are: {one_of(known)}" if known else f"{self.workflows_folder} holds no workflow"
@@ -295,7 +295,7 @@ class _Siblings(Mapping[str, "WorkflowSignature"]):
 
     @cached_property
     def _paths(self) -> dict[str, Path]:
-        return {_declared_name(path) or path.stem: path for path in self._project.workflow_files()}
+        return {declared_name(path) or path.stem: path for path in self._project.workflow_files()}
 
     def __getitem__(self, name: str) -> WorkflowSignature:
         if name not in self._read:
@@ -323,7 +323,8 @@ class _Siblings(Mapping[str, "WorkflowSignature"]):
         return len(self._paths)
 
 
-def _declared_name(path: Path) -> str | None:
+def declared_name(path: Path) -> str | None:
+    """The name that a workflow's file gives it; None for one that cannot be read or gives none."""
     try:
         match = _NAME.search(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):

@@ -64,6 +64,31 @@ def test_a_corrected_workflow_goes_on_from_a_step_with_the_earlier_outputs(new_d
     assert later != ran.result["run_id"]
 
 
+def test_a_run_of_a_file_that_is_no_workflow_of_the_project_goes_on_and_is_undone(new_desk: Desk) -> None:
+    """Its name alone would find nothing; where it was run from is on record."""
+    undo = "rollback: {action: note, params: {text: undone}}"
+    text = BROKEN.replace("name: contain", "name: loose").replace(
+        "        output: {said", f"        {undo}\n        output: {{said"
+    )
+    new_desk.write("loose.yaml", text)
+    called = new_desk.call("run", "loose.yaml", "-p", "file=a.bin")
+    assert called.status == 1
+    first = new_desk.call("runs", "--json").json[0]["run_id"]
+    for command in ("resume", "rollback"):
+        assert f"stepsmith {command} {first[:8]} " in called.out
+    assert new_desk.call("rollback", first).status == 0
+    assert new_desk.journal == ["look at a.bin", "undone"]
+    new_desk.call("run", "loose.yaml", "-p", "file=b.bin")
+    new_desk.write("loose.yaml", text.replace('fails: "{{ input.fails }}"', "fails: 0"))
+    again = new_desk.call("resume", "latest", "--json")
+    assert (again.status, again.json["status"]) == (0, "succeeded"), again.err
+    (new_desk.root / "loose.yaml").rename(new_desk.root / "moved.yaml")
+    new_desk.call("run", "moved.yaml", "-p", "file=c.bin")
+    (new_desk.root / "moved.yaml").unlink()
+    refused = new_desk.call("rollback", "latest", "--succeeded")
+    assert (refused.status, "was run from moved.yaml, where it is no more" in refused.err) == (2, True), refused.err
+
+
 def test_a_continuation_that_fails_goes_on_as_one_lineage(new_desk: Desk) -> None:
     first = new_desk.run(BROKEN, {"file": "a.bin"}).result["run_id"]
     second = new_desk.call("resume", "latest", "--json").json

@@ -20,11 +20,11 @@ from stepsmith.cli.inputs import input_problems
 from stepsmith.cli.workflows import (
     SERVICES,
     compile_file,
-    find_workflow,
     load_catalog,
     program_of,
     report,
     sources_of,
+    workflow_of,
 )
 from stepsmith.project import Project, shown
 from stepsmith_functions.history.records import RunRecord, RunStatus, StepRecord
@@ -168,7 +168,7 @@ def earlier_run(console: Console, store: RunStore, run: RunRecord) -> Earlier | 
 
     Raises CommandError for an input that the workflow refuses now.
     """
-    project, path = find_workflow(run.workflow)
+    project, path = workflow_of(run)
     catalog = load_catalog(project, console)
     compiled = compile_file(path, shown(path, Path.cwd()), catalog, project)
     report(list(compiled.diagnostics), sources_of(compiled), console, to_stderr=True)

@@ -10,7 +10,7 @@ from stepsmith.cli.console import Console
 from stepsmith.cli.failures import CommandError, Exit
 from stepsmith.cli.history import add_place, find_run, histories, unavailable
 from stepsmith.cli.outcome import step_lines, summary_line, title_line
-from stepsmith.cli.workflows import compile_file, find_workflow, load_catalog, program_of, report, sources_of
+from stepsmith.cli.workflows import compile_file, load_catalog, program_of, report, sources_of, workflow_of
 from stepsmith_functions.history.records import RunRecord, RunStatus
 from stepsmith_functions.history.result import run_result
 from stepsmith_functions.history.store import HistoryError
@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
 
         assert isinstance(place, StackHistories)
         return undoing_deployed.execute(arguments, console, place, run)
-    project, path = find_workflow(run.workflow)
+    project, path = workflow_of(run)
     catalog = load_catalog(project, console)
     compiled = compile_file(path, project.relative(path), catalog, project)
     if compiled.asl is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -191,15 +190,12 @@ def print_outcome(ran: RunReport, compiled: Compilation, console: Console, *, vi
 
 def _what_next(ran: RunReport, compiled: Compilation) -> Iterator[str]:
     """What can be done with a run that is over."""
-    run, path = ran.run.run_id[:8], Path(compiled.source.path if compiled.source is not None else "")
+    run = ran.run.run_id[:8]
     yield f"stepsmith show {run} shows it again"
-    if ran.run.status.value not in ("failed", "timed_out", "cancelled") or not ran.steps:
-        return
-    with contextlib.suppress(CommandError, OSError):  # other commands find the workflow by its name only
-        if find_workflow(ran.run.workflow)[1].samefile(path):
-            yield f"stepsmith resume {run} goes on with it, in the file as it is then"
-            if compiled.rollback is not None:
-                yield f"stepsmith rollback {run} undoes what it has done"
+    if ran.run.status.value in ("failed", "timed_out", "cancelled") and ran.steps:
+        yield f"stepsmith resume {run} goes on with it, in the file as it is then"
+        if compiled.rollback is not None:
+            yield f"stepsmith rollback {run} undoes what it has done"
 
 
 def _print_trace(

@@ -16,12 +16,21 @@ from stepsmith.model.policies import Then
 from stepsmith.model.steps import ChildStep
 from stepsmith.model.workflow import Workflow
 from stepsmith.pipeline import Compilation, compile_bytes
-from stepsmith.project import Project, ProjectError, UnreadablePathError, project_of, shown, workflow_files_in
+from stepsmith.project import (
+    Project,
+    ProjectError,
+    UnreadablePathError,
+    declared_name,
+    project_of,
+    shown,
+    workflow_files_in,
+)
 from stepsmith.reporting import render
 from stepsmith.source import SourceFile
 
 if TYPE_CHECKING:
     from stepsmith.local.program import Program
+    from stepsmith_functions.history.records import RunRecord
 
 
 def here_project(path: Path | None = None) -> Project:
@@ -43,6 +52,21 @@ def find_workflow(argument: str) -> tuple[Project, Path]:
         return project, project.find_workflow(argument)
     except UnreadablePathError as error:
         raise CommandError(error.message, help=error.help) from error
+
+
+def workflow_of(run: RunRecord) -> tuple[Project, Path]:
+    """The workflow of a run, as it is now, and its project: the file that it was run from, where that still is the
+    same workflow, else the one of that name. Raises CommandError if there is none."""
+    project = here_project()
+    if run.file is not None and declared_name(path := project.root / run.file) == run.workflow:
+        return project, path
+    try:
+        return find_workflow(run.workflow)
+    except CommandError as error:
+        if run.file is None:
+            raise
+        was = f"run {run.run_id[:8]} was run from {run.file}, where it is no more"
+        raise CommandError(error.message, help=f"{was}; {error.help}") from error
 
 
 def workflow_paths(arguments: list[str]) -> tuple[Project, list[Path]]:
@@ -118,6 +142,7 @@ def program_of(compiled: Compilation, catalog: ActionCatalog, project: Project) 
         machine.environment,
         _rollback_of(compiled),
         workflow.on_failure is Then.ROLLBACK,
+        project.relative(Path(compiled.source.path).absolute()) if compiled.source is not None else None,
     )
 
 

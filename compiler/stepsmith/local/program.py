@@ -26,6 +26,8 @@ class Program:
     """What undoes a run of it after its end."""
     undoes_itself: bool = False
     """A run that was stopped or ran out of time is undone without being asked for."""
+    file: str | None = None
+    """Where it is written, from the project's root."""
 
     def family(self) -> dict[str, Program]:
         """This program and all that it starts, by name."""

@@ -423,6 +423,7 @@ def _record(
         transitions=execution.transitions,
         execution_arn=execution.arn,
         complete=status.is_final,
+        file=program.file,
     )
 
 

@@ -41,6 +41,7 @@ def run_to_json(run: RunRecord) -> dict[str, Json]:
         "control": control_to_json(run.control) if run.control else None,
         "continues": run.continues.to_json() if run.continues else None,
         "continued_by": run.continued_by,
+        "file": run.file,
     }
 
 
@@ -69,6 +70,7 @@ def run_from_json(value: Json) -> RunRecord:
         control=control_from_json(control) if isinstance(control, Mapping) else None,
         continues=run_continues(document.get("continues")),
         continued_by=_maybe_text(document, "continued_by"),
+        file=_maybe_text(document, "file"),
     )
 
 

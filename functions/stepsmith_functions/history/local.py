@@ -133,6 +133,7 @@ class LocalRunStore:
                     control=run.control or (None if run.begins_again else kept.control),
                     continues=run.continues or kept.continues,
                     continued_by=run.continued_by or kept.continued_by,
+                    file=run.file or kept.file,
                 )
             _write_run(connection, run)
             if kept is None:

@@ -151,6 +151,8 @@ class RunRecord:
     """The run that this one goes on from."""
     continued_by: str | None = None
     """The run that goes on from this one, which had ended without success."""
+    file: str | None = None
+    """Of a run on a laptop: where its workflow is written, from the project's root."""
 
     @property
     def progress(self) -> int:
