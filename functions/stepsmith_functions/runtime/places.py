@@ -99,8 +99,10 @@ def _making_room(places: Places, holders: Places, run_id: str, now: float) -> As
     if mine.since < holders[oldest].since:
         return Asked(Verdict.GIVE_WAY, places)
     known = {**places, run_id: mine}
-    if any(place.leaving for place in holders.values()):
-        return Asked(Verdict.WAIT, _trimmed(known, now))
+    leaving = next((other for other, place in holders.items() if place.leaving), None)
+    if leaving is not None:
+        # Whoever noted that may have died before the order: it is given again, which changes nothing where it stands.
+        return Asked(Verdict.WAIT, _trimmed(known, now), leaving)
     known[oldest] = replace(holders[oldest], leaving=True)
     return Asked(Verdict.WAIT, _trimmed(known, now), oldest)
 

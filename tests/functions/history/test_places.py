@@ -141,13 +141,31 @@ def test_the_oldest_makes_room_once_for_one(shared: SharedState, monkeypatch: py
         assert runs.asks("c").startswith("RunQueued")
         runs.later(1)
     assert runs.asks("d").startswith("RunQueued")
-    assert ended == [(runs.id("a"), f"cancelled by concurrency: run {runs.id('c')} takes its place")]
+    assert ended[0] == (runs.id("a"), f"cancelled by concurrency: run {runs.id('c')} takes its place")
+    assert {run for run, _ in ended} == {runs.id("a")}
     runs.ends("a")
     assert runs.asks("d") == "in"
     assert runs.asks("c").startswith("RunQueued")  # b is older, and makes room for it
-    assert [run for run, _ in ended] == [runs.id("a"), runs.id("b")]
+    assert list(dict.fromkeys(run for run, _ in ended)) == [runs.id("a"), runs.id("b")]
     runs.ends("b")
     assert runs.asks("c") == "in"
+
+
+def test_an_order_that_whoever_was_to_give_it_did_not_live_to_give_is_given_by_the_next_who_asks(
+    shared: SharedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    runs, ended = Runs(shared, OnLimit.CANCEL_OLDEST), []
+    runs.asks("a")
+    runs.later(1)
+    monkeypatch.setattr(type(shared), "cancel", dies)
+    with pytest.raises(KeyboardInterrupt):
+        runs.asks("b")
+    monkeypatch.setattr(type(shared), "cancel", lambda _, run_id, __: ended.append(run_id))
+    assert runs.asks("c").startswith("RunQueued")
+    assert ended == [runs.id("a")]
 
 
 def test_a_run_that_is_older_than_all_gives_way(shared: SharedState, monkeypatch: pytest.MonkeyPatch) -> None:
