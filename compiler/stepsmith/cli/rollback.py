@@ -29,6 +29,7 @@ _REASONS: Final = {
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run's id, its beginning, or latest")
     parser.add_argument("--succeeded", action="store_true", help="undo a run that has succeeded, too")
+    parser.add_argument("--mock", metavar="FILE", help="mocks by step id or action name, or a rehearsal with them")
     parser.add_argument("--json", action="store_true", help="print the run as it is then, as JSON")
     parser.add_argument("--real-time", action="store_true", help="wait for back-off instead of skipping it")
     add_place(parser)
@@ -46,6 +47,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
         from stepsmith.cli.deployed import StackHistories
 
         assert isinstance(place, StackHistories)
+        if arguments.mock:
+            raise CommandError("--mock is for runs of this machine, not for those of a stack")
         return undoing_deployed.execute(arguments, console, place, run)
     project, path = workflow_of(run)
     catalog = load_catalog(project, console)
@@ -60,10 +63,16 @@ def execute(arguments: argparse.Namespace, console: Console) -> int:
     with console.working("starting the local AWS"):
         from stepsmith.local.sam import TemplateError
         from stepsmith.local.undoing import undo_kept_run
+    mocks = None
+    if arguments.mock:
+        from stepsmith.cli.run import mocks_in
+
+        mocks = mocks_in(arguments.mock, compiled, catalog, project, console)
+        if mocks is None:
+            return Exit.PROBLEMS
+    program = program_of(compiled, catalog, project)
     try:
-        undone = undo_kept_run(
-            program_of(compiled, catalog, project), run.run_id, project, catalog, real_time=arguments.real_time
-        )
+        undone = undo_kept_run(program, run.run_id, project, catalog, mocks=mocks, real_time=arguments.real_time)
     except HistoryError as error:
         raise unavailable(error) from error
     except TemplateError as error:

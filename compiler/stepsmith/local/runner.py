@@ -15,10 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stepsmith.asl.names import ROLLBACK_SUFFIX
 from stepsmith.catalog import ActionCatalog
 from stepsmith.document import Json
-from stepsmith.engine import Evaluation, Event, Execution, Failure, Status, TaskCall, TaskOutcome
+from stepsmith.engine import Evaluation, Event, Execution, Failure, Status
 from stepsmith.local.alive import holding
 from stepsmith.local.approvals.desk import REQUEST_FUNCTION, Desk, Person
 from stepsmith.local.attempts import FailedAttempt, failed_attempts
@@ -26,11 +25,11 @@ from stepsmith.local.aws import LocalAws
 from stepsmith.local.continuing import Continued
 from stepsmith.local.control import LocalControl
 from stepsmith.local.machines import create_machines, functions_of
-from stepsmith.local.mocks import Mocks, mocked_outcome
+from stepsmith.local.mocked_steps import MockedSteps, workflow_of
+from stepsmith.local.mocks import Mocks
 from stepsmith.local.program import Program
 from stepsmith.local.rebuilding import merged, not_before, rebuilt, with_kept
 from stepsmith.local.sam import SamTemplate, read_template
-from stepsmith.local.stack import STACK
 from stepsmith.local.undoing import undo
 from stepsmith.project import STATE_FOLDER, Project
 from stepsmith_functions.history.ending import run_ending
@@ -149,7 +148,7 @@ def run_workflow(
     options = options or RunOptions()
     template = read_template(project.template) if project.template.is_file() else SamTemplate(project.root)
     functions = functions_of(template, project, catalog)
-    mocks = _MockedSteps(options.mocks, program)
+    mocks = MockedSteps(options.mocks, program)
     folder = options.working_folder or project.root
     store = _Store(LocalRunStore(project.history) if options.keep else None)
     earlier = options.continues
@@ -304,32 +303,6 @@ def _done(step: StepRecord, told: StepRecord | None) -> StepRecord:
     return replace(step, status=told.status, params=told.params, output=told.output, ended_at=told.ended_at)
 
 
-class _MockedSteps:
-    """Answers a task from the mocks of its step, or else of its action."""
-
-    def __init__(self, mocks: Mocks, program: Program) -> None:
-        self._mocks = mocks
-        self._states: dict[str, Mapping[str, Json]] = {}
-        for each in program.family().values():
-            for machine in filter(None, (each, each.rollback)):
-                states = machine.origins.get("states")
-                self._states[machine.name] = states if isinstance(states, dict) else {}
-        self._root = program.name
-
-    def answer(self, call: TaskCall) -> TaskOutcome | None:
-        workflow = workflow_of(call.execution)
-        origin = self._states.get(workflow, {}).get(call.state)
-        if not isinstance(origin, dict):
-            return None
-        step, action = origin.get("step"), origin.get("action")
-        # A child's step is mocked as CHILD.STEP: `quarantine` of another workflow is another step.
-        of = workflow.removesuffix(ROLLBACK_SUFFIX)
-        if isinstance(step, str) and of != self._root:
-            step = f"{of}.{step}"
-        mock = self._mocks.next(*(key for key in (step, action) if isinstance(key, str)))
-        return mocked_outcome(mock, call) if mock else None
-
-
 class _Store:
     """The local history, whose failure is told but never fails a run."""
 
@@ -371,12 +344,6 @@ class _Store:
         self._try(lambda store: handed.append(store.hand_on(earlier.run.run_id, run_id)))
         if handed == [False]:
             raise AlreadyContinuedError(earlier.run.run_id)
-
-
-def workflow_of(execution: Execution) -> str:
-    """The name of the workflow that an execution runs, from its machine's."""
-    machine = execution.state_machine_arn.rpartition(":")[2].partition("/")[0]
-    return machine.removeprefix(f"{STACK}_")
 
 
 def _keep_children(

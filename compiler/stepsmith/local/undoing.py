@@ -17,6 +17,8 @@ from stepsmith.engine import Status
 from stepsmith.local.aws import LocalAws
 from stepsmith.local.functions import ACCOUNT, REGION
 from stepsmith.local.machines import create_machines, functions_of
+from stepsmith.local.mocked_steps import MockedSteps
+from stepsmith.local.mocks import Mocks
 from stepsmith.local.program import Program
 from stepsmith.local.rebuilding import merged, not_before, rebuilt
 from stepsmith.local.sam import SamTemplate, read_template
@@ -63,7 +65,13 @@ def undo(
 
 
 def undo_kept_run(
-    program: Program, run_id: str, project: Project, catalog: ActionCatalog, *, real_time: bool = False
+    program: Program,
+    run_id: str,
+    project: Project,
+    catalog: ActionCatalog,
+    *,
+    mocks: Mocks | None = None,
+    real_time: bool = False,
 ) -> Undone:
     """Undoes a run that the project's local history keeps, and keeps what came of it.
 
@@ -75,7 +83,10 @@ def undo_kept_run(
     functions = functions_of(template, project, catalog)
     kept = project.root / STATE_FOLDER / "s3"
     start = not_before(run)
-    with LocalAws(template, functions, project.root, real_time=real_time, start=start, kept_objects=kept) as aws:
+    answers = MockedSteps(mocks, program) if mocks is not None else None
+    with LocalAws(
+        template, functions, project.root, real_time=real_time, start=start, kept_objects=kept, mocks=answers
+    ) as aws:
         create_machines(program, aws, functions)
         aws.history.remember(steps)
         attempt = 1 + sum(step.undoes is not None for step in steps)
