@@ -205,6 +205,35 @@ def test_what_an_earlier_rollback_could_not_undo_is_tried_again(new_desk: Desk) 
     assert new_desk.journal == ["one", "two", "undo two", "undo one"]
 
 
+def test_mocks_answer_undos_and_a_step_in_doubt_is_shown_as_not_undone(new_desk: Desk) -> None:
+    """The run ended while a call was at work, and nobody heard how that ended."""
+    note = "action: note, params: {text: x}, rollback: {action: note, params: {text: undone}}"
+    text = f"""
+        name: doubtful
+        steps:
+          - id: both
+            parallel:
+              quick: [{{id: first, {note}}}]
+              long: [{{id: slow, {note}}}]
+              bad: [{{id: breaks, action: unsteady, params: {{fails: 1}}}}]
+    """
+    answer = "{return: {text: x, length: 1}, after: SECONDS}"
+    mocks = f"first: {answer}\nslow: {answer.replace('SECONDS', '9s')}\nbreaks: {{raise: Unsteady, after: 3s}}\n"
+    ran = new_desk.run(text, None, mocks.replace("SECONDS", "1s"))
+    assert ran.status == "failed"
+    undos = new_desk.write("undos.yaml", "first.rollback: {return: {text: mocked, length: 6}}\n")
+    called = new_desk.call("rollback", "latest", "--mock", str(undos), "--json")
+    assert (called.status, called.json["status"], new_desk.journal) == (1, "rollback_failed", [])
+    steps = {step["path"]: step for step in called.json["steps"]}
+    assert steps["both.quick.first"]["status"] == "rolled_back"
+    assert steps["both.quick.first.rollback"]["status"] == "succeeded"
+    assert steps["both.long.slow"]["status"] == "rollback_failed"
+    doubt = {"type": "EffectUnknown", "message": "it is not known whether the step took effect"}
+    assert (steps["both.long.slow.rollback"]["status"], steps["both.long.slow.rollback"]["error"]) == ("failed", doubt)
+    wrong = new_desk.write("wrong.yaml", "nobody: {return: 1}\n")
+    assert new_desk.call("rollback", "latest", "--mock", str(wrong)).status == 1
+
+
 def test_a_workflow_without_undos_says_so(new_desk: Desk) -> None:
     new_desk.run("name: plain\nsteps:\n  - {action: unsteady, params: {fails: 1}}\n")
     called = new_desk.call("rollback", "latest")

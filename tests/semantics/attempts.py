@@ -70,8 +70,8 @@ class Known:
     """One a path, the one that completed last first."""
     running: bool
     """Whether one may still end."""
-    unknown: bool
-    """Whether one may or may not have taken effect."""
+    unknown: frozenset[str]
+    """The paths of those that may or may not have taken effect."""
     tied: bool
     """Whether two completed at one moment: nobody knows which was the later one."""
 
@@ -110,7 +110,7 @@ class Attempts:
                     unknown.discard(attempt.path)
         latest_first = sorted(completed.values(), key=lambda each: each[0], reverse=True)
         tied = len({moment for moment, _ in latest_first}) < len(latest_first)
-        return Known([attempt for _, attempt in latest_first], running, bool(unknown), tied)
+        return Known([attempt for _, attempt in latest_first], running, frozenset(unknown), tied)
 
     @staticmethod
     def _heard_until(attempt: Attempt, later: list[Attempt]) -> int | None:

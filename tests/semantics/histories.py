@@ -67,6 +67,9 @@ class Witness(Run):
         if is_written(step):
             self.ended[path] = ended
 
+    def _in_doubt(self, path: str) -> None:
+        self.ended[f"{path}.rollback"] = Ended("failed", "EffectUnknown")
+
     def _undo(self, done: Attempt) -> Process:
         path = f"{done.path}.rollback"
         self.ended[path] = GIVEN_UP

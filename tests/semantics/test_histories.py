@@ -130,6 +130,19 @@ def test_what_a_finally_fails_with_is_the_error_of_the_blocks_around_it(around: 
     assert _text(made, disagreements(made)) == ""
 
 
+@pytest.mark.parametrize("around", [False, True])
+def test_an_error_on_its_way_stays_the_error_whatever_a_finally_fails_with(around: bool) -> None:
+    no = {"id": "no", "fail": {"error": "Broken", "cause": "no"}}
+    inner = {"id": "inner", "try": [{"id": "ask", "action": "ping"}], "finally": [no]}
+    it: dict[str, Any] = {"id": "it", "repeat": {"max": 1, "until": "{{ true }}", "steps": [inner]}}
+    if around:
+        it = {"id": "both", "parallel": {"one": [it], "two": [{"id": "rest", "wait": "1s"}]}}
+    text, compilation = settle({"name": "one", "steps": [it]})
+    made = Program(text, {}, {"ask": FAILS}, compilation)
+    assert told(made, on_engine(made)[0])["both.one.it" if around else "it"] == Ended("failed", "Unreachable")
+    assert _text(made, disagreements(made)) == ""
+
+
 SLOW: list[dict[str, Any]] = [{"result": {"ok": True}, "slow": 9}]
 OPEN = {"parallel": {"x": [{"id": "long", "action": "ping"}], "y": [{"id": "short", "wait": "1s"}]}}
 LATE = [{"id": "late", "wait": "3s"}, {"id": "no", "fail": {"error": "Broken", "cause": "no"}}]

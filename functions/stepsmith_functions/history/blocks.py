@@ -130,9 +130,20 @@ class Blocks:
         if origin.role != RAISE:
             return error_of(visit, origin)
         path = self.paths.get(visit.id)
-        left = self.leaving.get(path) if path is not None else None
         record = next((each for each in reversed(records) if each.path == path and each.error), None)
-        return noted_by(visit) or left or (record.error if record else None)
+        return noted_by(visit) or self._left(visit, path) or (record.error if record else None)
+
+    def _left(self, visit: Visit, path: str | None) -> StepError | None:
+        """The error that leaves a block which has failed: its own, or that of a handler or a `finally` where its own
+        was taken before. Which of them the history knows where the run or the block around it has failed with it."""
+        if path is None or path not in self.fates:
+            return None
+        owner = visit.scope.owner
+        known = visit.error if visit.kind == "Fail" else None
+        if known is None and owner is not None and owner.failed_inside is visit:
+            known = owner.error
+        later = self.leaving.get(path)
+        return later if later is not None and known is not None and later.type == known.type else self.fates[path].error
 
     def around(self, origin: Origin) -> list[str]:
         """The blocks around a state, as the origins call them."""

@@ -41,6 +41,8 @@ from stepsmith_functions.history.told import (
 from stepsmith_functions.history.values import Json, shown_time
 from stepsmith_functions.history.visits import History, Visit
 
+IN_DOUBT: Final = ("EffectUnknown", "it is not known whether the step took effect")
+"""Why the undo of such a step was not begun."""
 _PER_EVENT: Final = 1000
 """Sequence numbers per event: room for the steps that were folded into one state."""
 
@@ -148,28 +150,40 @@ class _Rebuilder:
         yield from self._never_undone(visit)
 
     def _never_undone(self, visit: Visit) -> Iterator[_Found]:
-        """The undos that the ledger could not give what they read, as its answer says (`rollback.question`)."""
-        lost = member(member(visit.result, "Payload"), "lost")
-        if visit.state != ROLLBACK or not isinstance(lost, list) or visit.exited_at is None:
+        """The undos that the ledger could not have begun, as its answer says (`rollback.question`): of steps of which
+        it could not give what the undo reads, or did not know whether they took effect."""
+        if visit.state != ROLLBACK or visit.exited_at is None:
             return
-        for number, each in enumerate(lost, 1):
-            step, path = f"{member(each, 'step')}{UNDO}", f"{member(each, 'path')}"
+        told = member(visit.result, "Payload")
+        lost, unknown = member(told, "lost"), member(told, "unknown")
+        missed: list[tuple[str, StepError]] = []
+        for each in lost if isinstance(lost, list) else ():
+            missed.append((f"{member(each, 'path')}", StepError("ValueLost", str(member(each, "reason")))))
+        for each in unknown if isinstance(unknown, list) else ():
+            missed += [(path, StepError(*IN_DOUBT)) for path in self._paths_of(str(each))]
+        for number, (undone, error) in enumerate(missed, 1):
+            step = f"{undone.rpartition('.')[2].partition('[')[0]}{UNDO}"
             origin = self.origins.of(step) or Origin(STEP, step)
             record = StepRecord(
                 run_id=self.run_id,
                 step_id=step,
-                path=path + UNDO,
+                path=undone + UNDO,
                 status=StepStatus.FAILED,
                 attempts=0,
                 line=origin.line,
                 action=origin.action,
-                error=StepError("ValueLost", str(member(each, "reason"))),
+                error=error,
                 started_at=visit.exited_at,
                 ended_at=visit.exited_at,
                 sequence=visit.id * _PER_EVENT + number,
-                undoes=path,
+                undoes=undone,
             )
             yield self._found(visit, replace(origin, blocks=()), record)
+
+    def _paths_of(self, unknown: str) -> list[str]:
+        """Where the steps stood that the ledger calls `unknown`: by their id, where no function told a path."""
+        given_up = [each for each in self.history.visits if each.state == unknown and each.exited_at is None]
+        return [self.blocks.paths[each.id] for each in given_up if each.id in self.blocks.paths] or [unknown]
 
     # -- steps with a state of their own --------------------------------------------------------------
 

@@ -3,10 +3,11 @@
     question  {"run": {"id", "workflow", "execution"}, "asked_by": STATE or null, "after": CURSOR or null,
                "steps": {ID: {"output": PATHS or null, "seconds": N} or {"variable": NAME}}}
     answer    {"undo": [{"step", "path", "output", "with"}, ..., {"more": CURSOR}?], "problem": TEXT,
-               "lost": [{"step", "path", "reason"}, ...]?}
+               "lost": [{"step", "path", "reason"}, ...]?, "unknown": [PATH, ...]?}
 
 The latest step comes first. When there is more than a state can hold, the last item has the cursor to ask on with.
-`problem` is empty, or says what nobody knows. Of the steps in `lost` a value that their undo reads cannot be read: they
+`problem` is empty, or says what nobody knows. Of the steps in `lost` a value that their undo reads cannot be read; of
+those in `unknown` nobody knows whether they took effect, and of one that no function tells of the path is its id. They
 are not undone, the others are, and the history keeps the undo as failed.
 """
 
@@ -25,6 +26,7 @@ MOST_BYTES: Final = 180_000
 """Of an answer: a state holds 262,144 bytes (Service quotas), and an undo's arguments take from it again."""
 _LONGEST_PROBLEM: Final = 2_000
 _LONGEST_REASON: Final = 200
+_MOST_UNKNOWN: Final = 100
 
 
 class StepStillRunning(Exception):  # noqa: N818 - the machine's retry names it
@@ -92,7 +94,11 @@ def answer(question: Question, ledger: Ledger, load: Callable[[Recorded], Json])
     if lost:
         problems.append(f"what the undo of {', '.join(str(each['path']) for each in lost)} reads cannot be read")
     told: dict[str, Json] = {"undo": undo, "problem": "; ".join(problems)[:_LONGEST_PROBLEM]}
-    return {**told, "lost": [*lost]} if lost else told
+    if lost:
+        told["lost"] = [*lost]
+    if ledger.unknown:
+        told["unknown"] = [*ledger.unknown[:_MOST_UNKNOWN]]
+    return told
 
 
 def pruned(value: Json, paths: Sequence[Sequence[str]] | None) -> Json:

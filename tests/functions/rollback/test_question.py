@@ -68,8 +68,10 @@ def test_what_nobody_knows_is_told_and_the_rest_is_undone() -> None:
     found: Any = answer(question, ledger(entry(1), unknown=("a", "b")), as_is)
     assert [each["path"] for each in found["undo"]] == ["loop[1].one"]
     assert found["problem"] == "it is not known whether a, b took effect"
+    assert found["unknown"] == ["a", "b"]
     many: Any = answer(question, ledger(unknown=tuple(f"loop[{n}].one" for n in range(1000))), as_is)
     assert len(many["problem"]) == 2000
+    assert len(many["unknown"]) == 100
 
 
 @pytest.mark.parametrize("size", [10, 1_000, 50_000, 250_000])

@@ -138,11 +138,16 @@ class Run(Blocks):
         if known.tied:
             raise Ambiguous
         self._rolled_back = "rollback_failed" if known.unknown else "rolled_back"
+        for path in known.unknown:
+            self._in_doubt(path)
         for attempt in known.completed:
             try:
                 yield from self._undo(attempt)
             except Raised:
                 self._rolled_back = "rollback_failed"
+
+    def _in_doubt(self, path: str) -> None:
+        """Nobody knows whether the step took effect: it is not undone."""
 
     def _undo(self, done: Attempt) -> Process:
         scope: Scope = done.scope
