@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from stepsmith.engine import Engine, Execution, TaskCall, TaskFailed, TaskOutcome, TaskSucceeded, validate
+from stepsmith.expressions.types import kinds
 from stepsmith.model.signature import WorkflowSignature
 from stepsmith.pipeline import Compilation, compile_bytes, read_signature
 from stepsmith_functions.history.ending import run_ending
@@ -128,6 +129,28 @@ def test_a_child_that_is_not_waited_for_gives_its_run_id() -> None:
     arn = "arn:aws:states:us-east-1:123456789012:execution:child:abc"
     result, _ = run(machine.asl or "", TaskSucceeded({"ExecutionArn": arn, "StartDate": "now"}))
     assert result == {"r": "abc"}
+
+
+def test_a_variable_that_is_set_on_one_way_only_has_a_known_type_in_the_childs_output() -> None:
+    child = """
+    name: child
+    input: {n: {type: integer}}
+    steps:
+      - {if: "{{ input.n > 1 }}", set: {seen: "{{ input.n }}"}}
+      - wait: 1s
+    output: "{{ vars.seen | default('unset') }}"
+    """
+    signature = read_signature("child.yaml", child.encode(), CATALOG)
+    assert signature is not None
+    assert kinds(signature.output) == {"number", "string"}
+    parent = """
+    name: parent
+    steps:
+      - {id: c, workflow: child, params: {n: 1}, output: "{{ output.o0 }}"}
+    output: "{{ steps.c.output }}"
+    """
+    found = compile_bytes("parent.yaml", parent.encode(), CATALOG, {"child": signature})
+    assert [item.slug for item in found.diagnostics] == ["unknown-property"]
 
 
 def test_checks_across_workflows() -> None:

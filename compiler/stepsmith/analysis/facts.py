@@ -77,7 +77,8 @@ class VariableFact:
     availability: Availability
 
     def merge(self, other: VariableFact) -> VariableFact:
-        return VariableFact(union(self.type, other.type), self.availability.merge(other.availability))
+        set_ = [each.type for each in (self, other) if each.availability.presence is not Presence.NEVER]
+        return VariableFact(union(*set_), self.availability.merge(other.availability))
 
 
 @dataclass(frozen=True, slots=True)
