@@ -387,7 +387,7 @@ def _record(
         input=data,
         output=execution.output,
         error=_error(program, execution, status, told, steps),
-        transitions=execution.transitions,
+        transitions=execution.transitions if status.is_final else None,
         execution_arn=execution.arn,
         complete=status.is_final,
         file=program.file,
