@@ -212,7 +212,8 @@ class Scheduler:
         self._move(task.group.parent, None, OutOfTime())
 
     def _give_up(self, task: _Task, now: int) -> None:
-        due = {id(each) for when, _, each in self._queue if when == now}
+        # A task whose time is up at this moment is as ambiguous as one that would go on.
+        due = {id(each.of if isinstance(each, _Limit) else each) for when, _, each in self._queue if when == now}
         for each in task.family():
             if each.moved == now or (each.alive and id(each) in due):
                 raise Ambiguous
